@@ -1,0 +1,134 @@
+"""Character models of Keras' source: the trained ones, and the small one a chapter trains live.
+
+`models/characters.py` trains and `d2lutils/weights` holds, one pair of files each:
+
+    characters-rnn.npz,  characters-rnn.json      `load_characters("rnn")`
+    characters-gru.npz,  characters-gru.json      `load_characters("gru")`
+    characters-lstm.npz, characters-lstm.json     `load_characters("lstm")`
+
+The `.npz` holds float16 arrays named `<part>-<number>` (part: embedding, recurrent, head; in the
+order of `get_weights`), the `.json` the configuration, the vocabulary, and the figures of the
+training log. Nothing in them depends on a release of Keras, and loading them runs no code.
+"""
+
+import functools
+import json
+from pathlib import Path
+
+import numpy as np
+
+from d2lutils.data.keras_source import TextSplit
+from d2lutils.language import (
+    LanguageModel,
+    Vocabulary,
+    bits_per_character,
+    train_language_model,
+)
+from d2lutils.layers import GRU, LSTM, SimpleRNN
+
+WEIGHTS = Path(__file__).parent / "weights"
+LAYERS = {"rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
+PARTS = "embedding", "recurrent", "head"
+
+
+def load_characters(
+    kind: str, folder: str | Path = WEIGHTS
+) -> tuple[LanguageModel, Vocabulary, dict]:
+    """A trained character model of Keras' source -> model, its vocabulary, its figures.
+
+    The vocabulary is the one that the model was trained with: another version of Keras may bring
+    characters that it lacks, and they become `<unk>`.
+
+    Args:
+        kind: "rnn", "gru" or "lstm".
+        folder: where the two files lie.
+
+    Returns:
+        model: `LanguageModel` with `model.recurrent` one of this book's layers.
+        vocabulary: for `encode` and `decode`.
+        figures: what the `.json` says: "units", "parameters", "training", "bits_per_character",
+            "n_grams", "corpus", "versions".
+
+    Raises:
+        ValueError: an unknown kind.
+        FileNotFoundError: the weights are not there.
+    """
+    if kind not in LAYERS:
+        raise ValueError(f"`kind` must be one of {list(LAYERS)}. Received: {kind!r}")
+    path = Path(folder) / f"characters-{kind}.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing: `make models` trains it")
+    figures = json.loads(path.read_text(encoding="utf-8"))
+    vocabulary = Vocabulary.from_tokens(figures.pop("vocabulary"))
+    layer = LAYERS[kind](figures["units"], return_sequences=True, return_state=True)
+    model = LanguageModel(layer, len(vocabulary), figures["embedding"])
+    model.build((None, None))
+    with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
+        for part in PARTS:
+            names = sorted(name for name in arrays.files if name.startswith(f"{part}-"))
+            getattr(model, part).set_weights([arrays[name].astype("float32") for name in names])
+    return model, vocabulary, figures
+
+
+def save_characters(
+    kind: str, model: LanguageModel, vocabulary: Vocabulary, figures: dict, folder: Path = WEIGHTS
+) -> None:
+    """Write the two files that `load_characters` reads; see the head of this file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"characters-{kind}.json"
+    arrays = {
+        f"{part}-{number}": weight.astype("float16")
+        for part in PARTS
+        for number, weight in enumerate(getattr(model, part).get_weights())
+    }
+    np.savez_compressed(path.with_suffix(".npz"), **arrays)
+    content = {**figures, "vocabulary": list(vocabulary.tokens)}
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def train_small_characters(
+    recurrent, text: TextSplit, *, updates: int = 300, seed: int = 0
+) -> tuple[LanguageModel, Vocabulary]:
+    """The small model that a chapter trains live, on the same text and split as the large ones.
+
+    With 128 units it takes about ten seconds on two cores.
+
+    Args:
+        recurrent: makes the layer: `functools.partial(LSTM, 128)`, or
+            `lambda **options: Recurrent(LSTMCell(128), **options)` with a chapter's own class.
+        text: `keras_source()`.
+        updates: number of batches of 32 windows of 64 characters.
+
+    Returns:
+        model, vocabulary: that of the training text.
+    """
+    vocabulary = Vocabulary(text.train)
+    model = train_language_model(
+        recurrent,
+        encoded(vocabulary, text.train),
+        len(vocabulary),
+        updates=updates,
+        batch_size=32,
+        steps=64,
+        learning_rate=5e-3,
+        seed=seed,
+    )
+    return model, vocabulary
+
+
+@functools.lru_cache(maxsize=2)
+def encoded(vocabulary: Vocabulary, text: str) -> np.ndarray:
+    return vocabulary.encode(text)
+
+
+def held_out_bits(
+    model, vocabulary: Vocabulary, text: TextSplit, characters: int = 20_000, streams: int = 8
+) -> float:
+    """Bits per character on the first `characters` of the held-out text, copied lines dropped.
+
+    A few seconds for the trained models. `streams` pieces are read side by side, for speed; an
+    `NGram` reads the text in one piece.
+    """
+    tokens = vocabulary.encode(text.held_out[:characters])
+    options = {"streams": streams} if isinstance(model, LanguageModel) else {}
+    return bits_per_character(model, tokens, **options)
