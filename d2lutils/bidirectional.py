@@ -38,6 +38,11 @@ class Bidirectional(keras.layers.Layer):
             raise ValueError(
                 f"`merge_mode` must be one of {list(MERGE)}. Received: merge_mode={merge_mode!r}"
             )
+        if not hasattr(layer, "go_backwards"):
+            raise ValueError(
+                "`layer` must be a recurrent layer, as `Recurrent` or `keras.layers.LSTM`. "
+                f"Received: layer={layer!r}"
+            )
         kwargs.setdefault("dtype", layer.dtype_policy)
         super().__init__(**kwargs)
         self.merge_mode = merge_mode

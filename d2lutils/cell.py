@@ -1,4 +1,4 @@
-"""What all recurrent cells share: weights in Keras' layout, biases, initialisers, two projections."""
+"""What all cells share: weights in Keras' layout, biases, initialisers, two projections."""
 
 import functools
 import inspect
@@ -26,7 +26,7 @@ def like_size(states, state_size):
 
 
 def call_cell(cell, inputs, states: list, training: bool):
-    """Call any cell that follows Keras' protocol, this book's or another -> output, list of states."""
+    """Call any cell that follows Keras' protocol -> output, list of states."""
     options = {"training": training} if takes_training(type(cell)) else {}
     output, states = cell(inputs, states, **options)
     return output, as_list(states)

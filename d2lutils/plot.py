@@ -61,7 +61,7 @@ def curves(series: Mapping, x: Sequence, xlabel: str, ylabel: str, *, ax=None, l
 def bars(values: Mapping, ylabel: str, *, ax=None, title="", baseline: float | None = None):
     """One bar for each entry: name -> number, or the numbers of several seeds (mean and range)."""
     ax = ax or axes()
-    for k, (name, seeds) in enumerate(values.items()):
+    for k, seeds in enumerate(values.values()):
         seeds = np.atleast_1d(seeds)
         mean = seeds.mean()
         ax.bar(k, mean, color=COLOURS[k % len(COLOURS)], width=0.65)

@@ -136,11 +136,20 @@ class Recurrent(keras.layers.Layer):
                     f"`initial_state` must hold {len(self.sizes)} state(s) for {self.cell.name}. "
                     f"Received: {len(states)}"
                 )
+            self.check_states(states, sequences.shape[0])
         elif self.stateful:
             states = tree.map_structure(lambda state: state.value, self.states)
         else:
             states = self.get_initial_state(ops.shape(sequences)[0])
         return tree.map_structure(lambda state: ops.cast(state, self.cell.compute_dtype), states)
+
+    def check_states(self, states, batch):
+        for state, size in zip(tree.flatten(states), tree.flatten(self.sizes), strict=True):
+            got = tuple(state.shape)
+            if len(got) != 2 or got[1] != size or None not in (got[0], batch) and got[0] != batch:
+                raise ValueError(
+                    f"`initial_state` must hold states of shape {(batch, size)}. Received: {got}"
+                )
 
     # --- the run --------------------------------------------------------------------------
 
