@@ -33,7 +33,7 @@ class Bidirectional(keras.layers.Layer):
             number of initial states.
     """
 
-    def __init__(self, layer, merge_mode="concat", backward_layer=None, **kwargs):
+    def __init__(self, layer, merge_mode: str | None = "concat", backward_layer=None, **kwargs):
         if merge_mode not in MERGE:
             raise ValueError(
                 f"`merge_mode` must be one of {list(MERGE)}. Received: merge_mode={merge_mode!r}"
@@ -111,7 +111,7 @@ class Bidirectional(keras.layers.Layer):
             masks += [None] * (2 * len(self.forward_layer.sizes))
         return masks if len(masks) > 1 else masks[0]
 
-    def reset_state(self):
+    def reset_state(self) -> None:
         """Set the kept states of both directions to zero."""
         self.forward_layer.reset_state()
         self.backward_layer.reset_state()

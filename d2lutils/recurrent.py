@@ -37,7 +37,8 @@ class Recurrent(keras.layers.Layer):
 
     Raises:
         ValueError: sequences of another rank or width, a mask of another shape, a wrong number
-            of states, a stateful layer without a fixed batch size or with another one.
+            of states, a stateful layer without a fixed batch size or with another one, a Keras
+            cell with dropout.
     """
 
     def __init__(
@@ -55,6 +56,14 @@ class Recurrent(keras.layers.Layer):
                 "`cell` must be a layer with `call(inputs, states)` and `state_size`. "
                 f"Received: cell={cell!r}"
             )
+        for inner in getattr(cell, "cells", [cell]):
+            # Keras' cells rely on their loop to renew their dropout masks.
+            if getattr(inner, "dropout", 0) or getattr(inner, "recurrent_dropout", 0):
+                raise ValueError(
+                    "`cell` must have no dropout of its own: use `keras.layers.RNN` for it. "
+                    f"Received: {inner.name} with dropout={inner.dropout}, "
+                    f"recurrent_dropout={inner.recurrent_dropout}"
+                )
         kwargs.setdefault("dtype", cell.dtype_policy)
         super().__init__(**kwargs)
         self.cell = cell
@@ -114,7 +123,7 @@ class Recurrent(keras.layers.Layer):
 
     # --- states ---------------------------------------------------------------------------
 
-    def get_initial_state(self, batch_size) -> list:
+    def get_initial_state(self, batch_size: int) -> list:
         """Zeros, one entry for each state of the cell."""
         return as_list(self.cell.get_initial_state(batch_size=batch_size))
 
@@ -123,7 +132,7 @@ class Recurrent(keras.layers.Layer):
         """The states kept between batches: a list of variables, None unless stateful and built."""
         return self._memory.states
 
-    def reset_state(self):
+    def reset_state(self) -> None:
         """Set the kept states to zero."""
         for state in tree.flatten(self.states or []):
             state.assign(ops.zeros_like(state))

@@ -264,6 +264,10 @@ WRONG = {
     "no cells": (lambda: ours.StackedCells([]), r"`cells`.*at least one.*cells=\[\]"),
     "not a cell": (lambda: ours.StackedCells([K.Dense(3)]), r"`cells`.*state_size.*Dense"),
     "loop over a layer": (lambda: ours.Recurrent(K.Dense(3)), r"`cell`.*state_size.*Dense"),
+    "Keras' cell with dropout": (
+        lambda: ours.Recurrent(K.LSTMCell(3, recurrent_dropout=0.5)),
+        r"`cell` must have no dropout.*keras.layers.RNN.*recurrent_dropout=0.5",
+    ),
     "direction around a layer": (
         lambda: ours.Bidirectional(K.Dense(3)),
         r"`layer` must be a recurrent layer.*Dense",
