@@ -1,0 +1,74 @@
+# Each target sets up what it needs. `make help` lists them.
+
+# A Python to make the environment with; afterwards the environment's own is used.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# Tests run in this many processes.
+JOBS ?= 2
+PORT ?= 8000
+
+python := .venv/bin/python
+ready  := .venv/.ready
+site   := _build/html/.built
+
+.DELETE_ON_ERROR:
+.PHONY: help book serve test lint format chapters models bench clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
+
+# --- for readers ---------------------------------------------------------------------------------
+
+book: $(site) ## build the website from the stored notebooks
+	@echo "The book lies in _build/html: open it with  make serve  (http://localhost:$(PORT))"
+
+sources := _config.yml _toc.yml $(wildcard *.md *.bib *.yml chapters/*.ipynb) \
+           $(shell find _ext _static _templates docs -type f -not -name '*.pyc' 2>/dev/null)
+
+# All pages every time: a page that is not read again would hide its warnings.
+$(site): $(ready) $(sources)
+	@$(python) tools/chapters.py --check || echo "(the pages show the chapters as they were last built)"
+	.venv/bin/jupyter-book build . --all --warningiserror --nitpick --keep-going --quiet
+	@touch $@
+
+serve: book ## look at the website in a browser
+	$(python) -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+# --- for maintainers -----------------------------------------------------------------------------
+
+test: $(ready) ## run every check and test, and every chapter against its stored outputs
+	@failed=0; $(MAKE) --no-print-directory lint || failed=1; \
+	$(python) -m pytest --numprocesses $(JOBS) --dist loadfile --nbval --nbval-current-env chapters tests \
+	|| failed=1; exit $$failed
+
+lint: $(ready) ## check code, the texts' code included
+	$(python) -m ruff check --quiet
+	$(python) -m ruff format --check --quiet
+	$(python) tools/lint.py
+
+format: $(ready) ## mend what `make lint` can mend by itself
+	$(python) -m ruff check --quiet --fix
+	$(python) -m ruff format --quiet
+	$(python) tools/lint.py --fix
+
+chapters: $(ready) ## build chapters/ from text/, running what changed
+	$(python) tools/chapters.py
+
+models: $(ready) ## train the weights that chapters load (hours)
+	@set -e; for script in $(wildcard models/*.py); do echo "== $$script"; $(python) "$$script"; done
+
+bench: $(ready) ## measure speed and quality beside others
+	@set -e; for script in $(wildcard bench/*.py); do echo "== $$script"; $(python) "$$script"; done
+
+clean: ## remove what was built for the website
+	rm -rf _build
+
+# The environment: the locked packages, then this one in place.
+$(ready): requirements.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 is needed, or say where it is: make PYTHON=…"; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "$(PYTHON) is older than Python 3.11; say where a newer one is: make PYTHON=…"; exit 1; }
+	@test -x $(python) || "$(PYTHON)" -m venv .venv \
+	  || { rm -rf .venv; echo "Python's venv module is missing; on Debian: apt install python3-venv"; exit 1; }
+	$(python) -m pip install --disable-pip-version-check --require-hashes -r requirements.txt
+	$(python) -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
