@@ -1,0 +1,38 @@
+"""The language of each block: a Markdown cell's metadata `lang: zh` becomes `lang="zh-CN"`.
+
+MyST-NB keeps a cell's metadata on its token and drops it at rendering; here it goes with the
+blocks. Docutils itself turns the class `language-zh-CN` into the attribute. The blocks of cells
+tagged `hide-cell` are marked, too, for collapse.py.
+"""
+
+from myst_nb.sphinx_ import SphinxNbRenderer
+from sphinx.util import logging
+
+CODES = {"en": "en", "zh": "zh-CN"}
+
+logger = logging.getLogger(__name__)
+render_cell = SphinxNbRenderer.render_nb_cell_markdown
+
+
+def render_nb_cell_markdown(self, token):
+    parent, before = self.current_node, len(self.current_node.children)
+    render_cell(self, token)
+    language = token.meta["metadata"].get("lang")
+    hidden = "hide-cell" in token.meta["metadata"].get("tags", [])
+    if language is None and not hidden:
+        return
+    if language not in (*CODES, None):
+        logger.warning("`lang` is one of %s, not %r", [*CODES], language, location=parent)
+    if self.current_node is not parent:
+        message = "a heading stands in a cell of its own, without `lang` and `hide-cell`"
+        logger.warning(message, location=parent)
+    for block in parent.children[before:]:
+        if language in CODES:
+            block["classes"].append(f"language-{CODES[language]}")
+        if hidden:
+            block["hide-cell"] = True
+
+
+def setup(app):
+    SphinxNbRenderer.render_nb_cell_markdown = render_nb_cell_markdown
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
