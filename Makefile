@@ -41,9 +41,9 @@ test: $(ready) ## run every check and test, and every chapter against its stored
 	|| failed=1; exit $$failed
 
 lint: $(ready) ## check code, the texts' code included
-	$(python) -m ruff check --quiet
-	$(python) -m ruff format --check --quiet
-	$(python) tools/lint.py
+	@failed=0; $(python) -m ruff check --quiet || failed=1; \
+	$(python) -m ruff format --check --quiet || failed=1; \
+	$(python) tools/lint.py || failed=1; exit $$failed
 
 format: $(ready) ## mend what `make lint` can mend by itself
 	$(python) -m ruff check --quiet --fix

@@ -17,15 +17,16 @@ render_cell = SphinxNbRenderer.render_nb_cell_markdown
 def render_nb_cell_markdown(self, token):
     parent, before = self.current_node, len(self.current_node.children)
     render_cell(self, token)
-    language = token.meta["metadata"].get("lang")
-    hidden = "hide-cell" in token.meta["metadata"].get("tags", [])
+    cell, metadata = token.meta["index"] + 1, token.meta["metadata"]
+    language, hidden = metadata.get("lang"), "hide-cell" in metadata.get("tags", [])
     if language is None and not hidden:
         return
     if language not in (*CODES, None):
-        logger.warning("`lang` is one of %s, not %r", [*CODES], language, location=parent)
+        message = "cell %s: `lang` is one of %s, not %r"
+        logger.warning(message, cell, [*CODES], language, location=parent)
     if self.current_node is not parent:
-        message = "a heading stands in a cell of its own, without `lang` and `hide-cell`"
-        logger.warning(message, location=parent)
+        message = "cell %s: a heading needs a cell of its own, without `lang` and `hide-cell`"
+        logger.warning(message, cell, location=parent)
     for block in parent.children[before:]:
         if language in CODES:
             block["classes"].append(f"language-{CODES[language]}")

@@ -435,6 +435,22 @@ def test_lint_names_the_line_of_the_text_and_mends_it(book):
     )
 
 
+def test_headings_and_equations_get_cells_of_their_own(book):
+    glued = "中文。\n\n$$\ny = 1\n$$\n\n## One · 一\n\n$$\nz = 1\n$$\n\n- a\n- b\n\n### Two · 二\n"
+    edit(book.text("toy"), "# Toys · 玩具\n", f'# Toys · 玩具\n\n+++ {{"lang": "zh"}}\n\n{glued}')
+    for _ in range(2):  # the second time changes nothing
+        write(book.root, {"text/toy.md": convert.tidy(book, "toy")})
+        cells = convert.read_text(book, "toy").cells[1:7]
+        assert [(cell.metadata.get("lang"), cell.source) for cell in cells[:5]] == [
+            ("zh", "中文。\n\n$$\ny = 1\n$$"),
+            (None, "## One · 一"),
+            (None, "$$\nz = 1\n$$"),
+            (None, "- a\n- b"),
+            (None, "### Two · 二"),
+        ]
+        assert cells[5].metadata.lang == "en"
+
+
 def test_metadata_lines_are_json(book):
     for line in TOY.splitlines():
         if line.startswith("+++ "):

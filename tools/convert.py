@@ -9,10 +9,13 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import jupytext
 import nbformat
+from markdown_it import MarkdownIt
+from mdit_py_plugins.dollarmath import dollarmath_plugin
 from nbformat import NotebookNode
 
 from library import BookError, quote
@@ -26,6 +29,7 @@ kernelspec: {display_name: Python 3, language: python, name: python3}
 OPTIONS = ("lang", "quote", "tags", "alt")  # what a text may say about a cell, in this order
 TAGS = {"hide-cell", "nbval-ignore-output", "raises-exception"}
 INSTALL = "install"  # the tag of the cell that Colab copies begin with
+MARKDOWN = MarkdownIt("commonmark").use(dollarmath_plugin)
 LABEL = re.compile(r"\\label\{(eq:[\w-]+)\}")
 TAG = re.compile(r"\\tag\{[\d.]+\} ?(?=\\label\{eq:)")
 LINK = re.compile(r"\[(?:\(\d+\.\d+\))?\]\(((?:[\w-]+\.ipynb)?#(eq:[\w-]+))\)")
@@ -178,7 +182,31 @@ def option(value: object) -> str:
 
 def tidy(book: Book, name: str) -> str:
     """The text of a chapter in the book's own layout."""
-    return write_text(read_text(book, name).cells, header(book.text(name)))
+    cells = [part for cell in read_text(book, name).cells for part in split(cell)]
+    return write_text(cells, header(book.text(name)))
+
+
+def split(cell: NotebookNode) -> list[NotebookNode]:
+    """A Markdown cell as several: a heading, and an equation of no language, has its own.
+
+    A heading ends a cell's language: what follows it without `+++` is in both.
+    """
+    if cell.cell_type != "markdown":
+        return [cell]
+    lines = cell.source.splitlines()
+    cuts, headings = {0, len(lines)}, [len(lines)]
+    for token in MARKDOWN.parse(cell.source):
+        if token.level == 0 and token.type == "heading_open":
+            headings.append(token.map[0])
+        if token.level == 0 and token.type in ("heading_open", "math_block"):
+            cuts.update(token.map)
+    shared = min(headings) if cell.metadata else 0
+    parts = []
+    for start, stop in pairwise(sorted({0} | {max(cut, shared) for cut in cuts})):
+        if source := "\n".join(lines[start:stop]).strip("\n"):
+            metadata = cell.metadata if start < shared else {}
+            parts.append(nbformat.v4.new_markdown_cell(source, metadata=metadata))
+    return parts
 
 
 def header(path: Path) -> str:

@@ -44,6 +44,7 @@ def lint(book: Book, *, fix: bool = False) -> list[str]:
             ruff(book, ["format", "--quiet", "--no-cache"], folder)
             for name, file in files.items():
                 write(book.text(name), back(book, file)[1])
+                write(book.text(name), tidy(book, name))
         rules = ruff(book, ["check", "--quiet", "--output-format=concise", "--no-cache"], folder)
         layout = ruff(book, ["format", "--quiet", "--diff", "--no-cache"], folder)
     found = [in_text(book, line) for line in [*rules, *layout]]

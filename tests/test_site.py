@@ -1,0 +1,310 @@
+"""The website: it builds without a warning, and its pages show what the notebooks say."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import nbformat
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+from markdown_it import MarkdownIt
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+
+ROOT = Path(__file__).resolve().parents[1]
+CHAPTERS = [
+    Path(entry["file"]).name
+    for part in yaml.safe_load((ROOT / "_toc.yml").read_text("utf8"))["parts"]
+    for entry in part["chapters"]
+    if entry["file"].startswith("chapters/")
+]
+CODES = {"en": "en", "zh": "zh-CN"}
+TAGGED = re.compile(r"\\tag\{([\d.]+)\}\s*\\label\{([^}]+)\}")
+EQUATION_LINK = re.compile(r"\[(\([\d.]+\))\]\([\w.-]*#(eq:[\w-]+)\)")
+HAN = re.compile(r"[\u4e00-\u9fff]")
+
+
+def build(book, out):
+    """Run Jupyter Book as `make book` does."""
+    flags = ["--all", "--warningiserror", "--nitpick", "--keep-going", "--quiet"]
+    jupyter_book = Path(sys.executable).with_name("jupyter-book")
+    command = [jupyter_book, "build", book, "--path-output", out, *flags]
+    return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+
+
+class Site:
+    """The built pages, parsed once."""
+
+    def __init__(self, out):
+        self.run = build(ROOT, out)
+        self.folder = out / "_build" / "html"
+        self.pages = {
+            path.relative_to(self.folder).as_posix(): BeautifulSoup(
+                path.read_bytes(), "html.parser"
+            )
+            for path in sorted(self.folder.rglob("*.html"))
+            if not path.is_relative_to(self.folder / "_static")
+        }
+
+    def article(self, page):
+        return self.pages[page].select_one("article.bd-article")
+
+    def articles(self):
+        """The pages that somebody wrote, by name."""
+        generated = ("genindex.html", "search.html", "index.html")
+        return {page: self.article(page) for page in self.pages if page not in generated}
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    return Site(tmp_path_factory.mktemp("site"))
+
+
+@pytest.fixture(params=CHAPTERS)
+def chapter(request, site):
+    """A chapter's notebook and its page."""
+    notebook = nbformat.read(ROOT / "chapters" / f"{request.param}.ipynb", as_version=4)
+    return notebook, site.article(f"chapters/{request.param}.html")
+
+
+def markdown(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "markdown"]
+
+
+def blocks(cell):
+    """The paragraphs, lists, tables, … of a Markdown cell."""
+    tokens = MarkdownIt("commonmark").enable("table").use(dollarmath_plugin).parse(cell.source)
+    return [token.type for token in tokens if token.level == 0 and token.nesting >= 0]
+
+
+def prose(article):
+    """The article's own words, without code, output and formulas."""
+    article = BeautifulSoup(str(article), "html.parser")
+    for other in article.select("pre, code, .math, .cell_output, script, .headerlink"):
+        other.decompose()
+    return article.get_text()
+
+
+def test_builds_without_a_warning(site):
+    assert site.run.returncode == 0, site.run.stdout + site.run.stderr
+    assert "WARNING" not in site.run.stdout + site.run.stderr
+
+
+def test_links_and_anchors_lead_somewhere(site):
+    names = {
+        page: {tag[key] for key in ("id", "name") for tag in soup.find_all(attrs={key: True})}
+        for page, soup in site.pages.items()
+    }
+    dead = []
+    for page, soup in site.pages.items():
+        for tag in soup.find_all(["a", "img", "link", "script"]):
+            address = tag.get("href", tag.get("src"))
+            if address is None or urlsplit(address).scheme:
+                continue
+            path, anchor = unquote(urlsplit(address).path), unquote(urlsplit(address).fragment)
+            target = (site.folder / page).parent / path if path else site.folder / page
+            name = target.resolve().relative_to(site.folder.resolve()).as_posix()
+            if not target.is_file() or (anchor and anchor not in names[name]):
+                dead.append(f"{page}: {tag.name} {address}")
+    assert not dead
+
+
+def test_no_button_leads_to_an_unknown_repository(site):
+    for soup in site.pages.values():
+        assert not soup.select(".article-header-buttons a[href='#']")
+        assert "github.com" not in str(soup.select(".article-header-buttons"))
+        assert "executablebooks" not in str(soup)
+
+
+def test_titles_are_bilingual(site):
+    bilingual = re.compile(r"(\d+\. )?([A-Za-z].* · .*[\u4e00-\u9fff]|(\w+) · \3)", re.S)
+    for page, article in site.articles().items():
+        soup = site.pages[page]
+        titles = article.select("h1, h2, h3") + [soup.title]
+        titles += soup.select(".bd-links a, .bd-links .caption-text, .bd-toc-nav a")
+        assert len(titles) > 5
+        for title in titles:
+            assert bilingual.match(title.get_text().strip()), f"{page}: {title.get_text()}"
+
+
+def test_sidebar_lists_the_chapters_in_order(site):
+    links = site.pages["intro.html"].select(".bd-links a.reference.internal")
+    addresses = [link["href"] for link in links if "chapters/" in link["href"]]
+    assert addresses == [f"chapters/{name}.html" for name in CHAPTERS]
+    numbers = [link.get_text().split(".")[0] for link in links if "chapters/" in link["href"]]
+    assert numbers == [str(place) for place in range(1, len(CHAPTERS) + 1)]
+
+
+def test_equations_have_their_numbers(chapter):
+    notebook, page = chapter
+    tagged = [pair for cell in markdown(notebook) for pair in TAGGED.findall(cell.source)]
+    assert tagged
+    for number, label in tagged:
+        formula = page.find("div", id=label)
+        assert "math" in formula["class"]
+        assert formula.select_one(".eqno").find(string=True).strip() == f"({number})"
+    chapter_number = page.h1.get_text().split(".")[0]
+    assert {number.split(".")[0] for number, _ in tagged} == {chapter_number}
+    assert len(page.select("div.math .eqno")) == len(tagged)
+
+
+def test_equation_links_show_the_number(chapter):
+    notebook, page = chapter
+    written = [pair for cell in markdown(notebook) for pair in EQUATION_LINK.findall(cell.source)]
+    shown = [
+        (link.get_text(), link["href"].split("#")[1])
+        for link in page.select("a[href*='#eq:']:not(.headerlink)")
+    ]
+    assert written
+    assert shown == written
+
+
+def test_formulas_are_clean(site):
+    for article in site.articles().values():
+        for formula in article.select(".math"):
+            assert not re.search(r"\\(label|tag|ref|eqref)\b", formula.get_text())
+            # Sphinx puts these inside `split`, where MathJax refuses them: write `aligned`
+            assert not re.search(r"\\begin\{(align|equation|gather)\*?\}", formula.get_text())
+
+
+def test_no_raw_markup_is_visible(site):
+    raw = re.compile(r"\{[a-z:-]+\}`|:::|```|\\label|\\tag|\\begin|\$|\*\*|\]\(|^#+ |`", re.M)
+    for page, article in site.articles().items():
+        assert not raw.findall(prose(article)), page
+        assert not article.select(".system-message, .problematic, .xref.myst"), page
+
+
+def test_figures_have_alternative_text_in_both_languages(chapter):
+    notebook, page = chapter
+    written = [
+        f"{cell.metadata.alt.en} · {cell.metadata.alt.zh}"
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if "image/png" in output.get("data", {})
+    ]
+    assert written
+    assert [image["alt"] for image in page.select("img")] == written
+    for text in written:
+        english, chinese = text.split(" · ", 1)
+        assert len(english) > 20 and len(HAN.findall(chinese)) > 5
+
+
+def test_every_image_has_alternative_text(site):
+    for soup in site.pages.values():
+        for image in soup.find_all("img"):
+            assert len(image["alt"]) > 5 and Path(image["src"]).stem not in image["alt"]
+
+
+@pytest.mark.parametrize("language", CODES)
+def test_every_block_bears_its_language(chapter, language):
+    notebook, page = chapter
+    cells = [cell for cell in markdown(notebook) if cell.metadata.get("lang") == language]
+    written = [block for cell in cells for block in blocks(cell)]
+    marked = page.select(f"[lang='{CODES[language]}']:not(summary *)")
+    assert len(written) > 20
+    assert len(marked) == len(written)
+    script = {"en": re.compile(r"[A-Za-z]{2}"), "zh": HAN}[language]
+    for block in marked:
+        assert block.name != "p" or script.search(block.get_text()), block
+
+
+def test_pages_in_markdown_bear_languages_too(site):
+    for page in ("intro.html", "references.html"):
+        for block in site.article(page).select("p"):
+            assert (
+                block.find_parent(lang=True).name != "html"
+                or block.has_attr("lang")
+                or (block.find_parent("li"))
+            ), f"{page}: {block.get_text()}"
+
+
+def test_collapsed_cells_are_closed(chapter):
+    notebook, page = chapter
+    hidden = [cell for cell in notebook.cells if "hide-cell" in cell.metadata.get("tags", [])]
+    code = [cell for cell in hidden if cell.cell_type == "code"]
+    assert len(page.select("details div.cell_input")) == len(code)
+    written = [block for cell in hidden if cell not in code for block in blocks(cell)]
+    shown = page.select("details.solution > :not(summary, div.cell)")
+    assert written and len(shown) == len(written)
+    assert not page.select("details[open]")
+
+
+def test_figures_and_output_stay_in_sight(chapter):
+    _, page = chapter
+    assert page.select("details.hide")
+    assert not page.select("details.hide img, details.hide .cell_output")
+
+
+def test_each_exercise_has_one_solution(chapter):
+    _, page = chapter
+    exercises = [title.parent for title in page.select("h3") if "练习" in title.get_text()]
+    assert len(exercises) >= 5
+    for exercise in exercises:
+        assert len(exercise.select("details.solution")) == 1, exercise.h3.get_text()
+        assert exercise.select("details.solution div.cell_input"), exercise.h3.get_text()
+
+
+def test_citations_are_in_the_references(site):
+    entries = set(re.findall(r"url = \{(.+?)\}", (ROOT / "references.bib").read_text("utf8")))
+    links = {link["href"] for link in site.article("references.html").select("a.external")}
+    assert entries == links
+    for page, article in site.articles().items():
+        cited = {link["href"] for link in article.select("a.external")}
+        papers = {href for href in cited if re.search(r"//(dx\.)?doi\.org|//arxiv\.org", href)}
+        assert papers <= entries, f"{page}: {papers - entries} not in references.bib"
+
+
+# --- what the build must refuse -------------------------------------------------------------------
+
+PNG = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk"
+    "+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+FAULTS = {
+    "a figure without alternative text": "a cell that draws needs `alt`",
+    "a label without a number": "an equation needs one \\tag and one \\label",
+    "a label twice": "the label 'eq:x-twice' is used twice",
+    "a link to no equation": "eq:x-nowhere",
+    "a heading in a cell with a language": "cell 6: a heading needs a cell of its own",
+    "an unknown language": "cell 7: `lang` is one of ['en', 'zh'], not 'de'",
+    "an error's words on stderr": "stderr was found in the cell outputs",
+}
+
+
+@pytest.fixture(scope="session")
+def refused(tmp_path_factory):
+    """What the build says of a book with every fault."""
+    book = tmp_path_factory.mktemp("faulty")
+    shutil.copytree(ROOT / "_ext", book / "_ext")
+    for file in ("_config.yml", "references.bib"):
+        shutil.copy(ROOT / file, book)
+    image = nbformat.v4.new_output("display_data", data={"image/png": PNG})
+    stderr = nbformat.v4.new_output("stream", name="stderr", text="it failed\n")
+    text, code = nbformat.v4.new_markdown_cell, nbformat.v4.new_code_cell
+    cells = [
+        text("# Title"),
+        text("$$ a \\label{eq:x-a} $$"),
+        text("$$ a \\tag{1.1}\\label{eq:x-twice} $$"),
+        text("$$ a \\tag{1.2}\\label{eq:x-twice} $$"),
+        text("see [(1.1)](#eq:x-nowhere)"),
+        text("## Heading\n\nand text", metadata={"lang": "en"}),
+        text("deutsch", metadata={"lang": "de"}),
+        code("draw()", outputs=[image]),
+        code("fail()", outputs=[stderr]),
+    ]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    notebook.metadata["language_info"] = {"name": "python"}
+    (book / "x.ipynb").write_text(json.dumps(notebook), "utf8")
+    (book / "_toc.yml").write_text("format: jb-book\nroot: x\n", "utf8")
+    run = build(book, book)
+    assert run.returncode != 0
+    return run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_build_refuses(refused, fault):
+    assert FAULTS[fault] in refused
