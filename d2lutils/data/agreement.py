@@ -2,7 +2,7 @@
 
 Source   a generator written for this book, after the task of Linzen, Dupoux and Goldberg (2016)
 Licence  CC BY-SA 4.0, as the book's text
-Size     as many sentences as are asked for, over 52 English or 55 Chinese words
+Size     as many sentences as are asked for, over 52 English or 58 Chinese words
 Split    by a digest of the sentence without the words that agreement decides: a fifth is held out.
          Whatever the seeds, no sentence is on both sides; nor is a sentence about *the cat* on one
          side and the same sentence about *the cats* on the other.
@@ -41,6 +41,7 @@ PEOPLE = {"位": "朋友 客人 医生".split(), "个": "同学 邻居 孩子".s
 SUBJECTS = "老师 小明 妈妈 校长 奶奶".split()
 ACTS = "看见 喜欢 提到 画过 找到 拍下".split()
 TIMES = "昨天 早上 去年".split()
+OFTEN = "常常 偶尔 多次".split()
 NUMBERS = "一 两 三".split()
 PRAISE = "漂亮 有名 可爱 特别".split()
 
@@ -53,13 +54,13 @@ ENGLISH = (
 CHINESE = (
     *("那", "的", "很", "、", "和", "一起", "在", "旁边"),
     *(word for kind, nouns in (THINGS | PEOPLE).items() for word in (kind, *nouns)),
-    *(*SUBJECTS, *ACTS, *TIMES, *NUMBERS, *PRAISE),
+    *(*SUBJECTS, *ACTS, *TIMES, *OFTEN, *NUMBERS, *PRAISE),
 )
 WORDS = {"en": ENGLISH, "zh": CHINESE}
 SHORTEST = {"en": 6, "zh": 3}  # words in the shortest relative clause
 COSTS = {
     "en": {"adjective": 1, "adverb": 1, "place": 3, "place adjective": 1, "clause": 4},
-    "zh": {"time": 1, "company": 5, "place": 5, "clause": 3},
+    "zh": {"time": 1, "adverb": 1, "company": 5, "place": 5, "clause": 3},
 }
 
 
@@ -297,6 +298,8 @@ def chinese(rng: np.random.Generator, distance: int) -> Sentence:
         text.pick(SUBJECTS)
         if clause["time"]:
             text.pick(TIMES)
+        if clause["adverb"]:
+            text.pick(OFTEN)
         if clause["company"]:
             text.add("和")
             text.counted(PEOPLE)

@@ -3,13 +3,13 @@
 Source   `pypinyin.constants.PHRASES_DICT` of the pypinyin that is installed: 47,111 phrases of two
          to ten characters in pypinyin 0.55, each with the reading of every character in it
 Licence  MIT (c) mozillazg, 闲耘
-Size     47 thousand phrases, 144 thousand characters; simplified and traditional forms stand side
-         by side. Kept: phrases of two to four characters (98 %). The tones of 一 and 不 that only follow
-         from the next syllable (yí, yì, bú) are written back to yī and bù
+Size     47 thousand phrases; simplified and traditional forms stand side by side. Kept: those of
+         two to four characters (98 %). The tones of 一 and 不 that only follow from the next
+         syllable (yí, yì, bú) are written back to yī and bù
 Split    by phrase: a hash of the phrase sends 10 % to the held-out part and 5 % to the validation
-         part. Then whatever resembles a phrase of another part leaves the larger part: one contains the
-         other (长大 in 长大成人), or both have the same three or more characters but for one
-         (一哄而散, 一鬨而散)
+         part. Then whatever resembles a phrase of another part leaves the larger part: one
+         contains the other (长大 in 长大成人), or both have the same four characters but for one
+         (一哄而散, 一鬨而散). `alike=True` leaves them in, for comparison
 """
 
 import hashlib
@@ -88,6 +88,15 @@ class Readings:
         """Where in the phrase there is a reading to be chosen."""
         return [r in self.readings.get(c, ()) for c, r in zip(phrase, readings, strict=True)]
 
+    @cached_property
+    def log_prior(self) -> np.ndarray:
+        """log P(reading | character) as counted in `train`: (characters + 2, classes)."""
+        x, y, weights = self.encode(self.train)
+        counts = np.zeros((len(self.characters) + 2, len(self.classes)), "float32")
+        np.add.at(counts, (x[weights > 0], y[weights > 0]), 1)
+        counts += 1e-3
+        return np.log(counts / counts.sum(1, keepdims=True))
+
     def commonest(self, phrases: Phrases) -> float:
         """Share of right answers of always taking a character's commonest reading in `train`."""
         right = [
@@ -99,11 +108,13 @@ class Readings:
         return float(np.mean(right))
 
 
-def pinyin_readings(rare: int = 5) -> Readings:
+def pinyin_readings(rare: int = 5, alike: bool = False) -> Readings:
     """pypinyin's phrases, split as this file's head says; no chance and no network is involved.
 
     Args:
         rare: see `Readings`.
+        alike: leave phrases in that resemble one of another part. The held-out part is the same,
+            but scores on it become too good.
 
     Raises:
         ValueError: `rare` is not a positive integer.
@@ -117,6 +128,8 @@ def pinyin_readings(rare: int = 5) -> Readings:
                 SANDHI.get((character, several[0]), several[0])
                 for character, several in zip(phrase, readings)
             )
+    if alike:
+        return Readings(**parts, rare=rare)
     held_out = parts["held_out"]
     validation = without_alike(parts["validation"], held_out)
     train = without_alike(parts["train"], held_out | validation)
@@ -151,7 +164,7 @@ def pieces(phrase: str) -> Iterator[str]:
 
 
 def with_a_gap(phrase: str) -> Iterator[str]:
-    """A phrase of three or more characters with each of them left out in turn: 一·而散."""
-    if len(phrase) >= 3:
+    """A phrase of four characters with each of them left out in turn: 一·而散."""
+    if len(phrase) >= 4:
         for k in range(len(phrase)):
             yield f"{phrase[:k]}·{phrase[k + 1 :]}"

@@ -1,0 +1,72 @@
+"""The tagger that chooses a reading for each Chinese character, and how it is trained and scored."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from d2lutils.data.pinyin import LONGEST, Phrases, Readings
+from d2lutils.train import fit
+
+EPOCHS = 5  # chosen, as the dropout was, by the validation part's cross-entropy
+
+
+def tagger(recurrent, readings: Readings, width: int = 32) -> keras.Model:
+    """Characters (batch, 4) -> one score for each reading (batch, 4, classes).
+
+    The scores are the log-probabilities of a character's readings, as counted, plus what the layer
+    `recurrent` makes of the characters around. Dropout hides whole characters, and single numbers.
+    """
+    x = keras.Input((LONGEST,), dtype="int32")
+    size, classes = readings.log_prior.shape
+    characters = keras.layers.Embedding(size, width, mask_zero=True)(x)
+    characters = keras.layers.Dropout(0.2, noise_shape=(None, LONGEST, 1))(characters)
+    context = recurrent(keras.layers.Dropout(0.5)(characters))
+    scores = keras.layers.Dense(classes)(keras.layers.Dropout(0.5)(context))
+    prior = keras.layers.Embedding(size, classes, weights=[readings.log_prior], trainable=False)
+    return keras.Model(x, scores + prior(x))
+
+
+def train_tagger(
+    make_layer, readings: Readings, seed: int = 0, epochs: int = EPOCHS, build=tagger
+) -> keras.Model:
+    """Build and train a tagger; `make_layer()` gives its recurrent layer -> the model."""
+    keras.utils.set_random_seed(seed)
+    model = build(make_layer(), readings)
+    fit(
+        model,
+        readings.encode(readings.train),
+        epochs=epochs,
+        batch_size=128,
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        optimizer=keras.optimizers.Adam(5e-3, use_ema=True, ema_momentum=0.99),
+        seed=seed,
+    )
+    return model
+
+
+def accuracy(model: keras.Model, readings: Readings, phrases: Phrases) -> float:
+    """Share of the characters with several readings whose reading the model finds."""
+    x, y, weights = readings.encode(phrases)
+    chosen = ops.argmax(model.predict(x, batch_size=1024, verbose=0), axis=-1)
+    return float(np.mean((ops.convert_to_numpy(chosen) == y)[weights > 0]))
+
+
+def trained_parameters(model: keras.Model) -> int:
+    """The number of parameters that training may change."""
+    return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+
+
+class Reversed(keras.layers.Layer):
+    """A recurrent layer that reads from the end, its outputs turned round to the input's order."""
+
+    def __init__(self, layer, **options):
+        super().__init__(**options)
+        self.layer = layer
+        self.supports_masking = True
+
+    def build(self, shape):
+        self.layer.build(shape)
+        self.built = True
+
+    def call(self, sequences, mask=None):
+        return ops.flip(self.layer(sequences, mask=mask), axis=1)

@@ -1,0 +1,57 @@
+"""Readings of Chinese characters: one direction, the other, and both, at equal parameters.
+
+    python models/readings.py
+
+Trains 25 small taggers, five seeds each, in about ten minutes on two cores; the figures go to
+models/readings.log and to d2lutils/weights/readings.json, from which the chapter reads them.
+"""
+
+import json
+import time
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from d2lutils import Bidirectional, LSTMCell, Recurrent
+from d2lutils.data.pinyin import pinyin_readings
+from d2lutils.readings import Reversed, accuracy, train_tagger, trained_parameters
+
+ROOT = Path(__file__).resolve().parents[1]
+
+SEEDS = range(5)
+ONE, BOTH = 55, 32  # units: so many that the two kinds have the same number of parameters
+LAYERS = {
+    "forward": lambda: Recurrent(LSTMCell(ONE), return_sequences=True),
+    "backward": lambda: Reversed(Recurrent(LSTMCell(ONE), return_sequences=True, go_backwards=True)),
+    "both": lambda: Bidirectional(Recurrent(LSTMCell(BOTH), return_sequences=True)),
+}
+RUNS = [("strict", name) for name in LAYERS] + [("alike", "forward"), ("alike", "both")]
+
+
+def main() -> None:
+    tf.config.experimental.enable_op_determinism()
+    splits = {"strict": pinyin_readings(), "alike": pinyin_readings(alike=True)}
+    figures = {"versions": {"keras": keras.__version__, "tensorflow": tf.__version__}}
+    for split, readings in splits.items():
+        figures[split] = {"commonest": readings.commonest(readings.held_out)}
+    log = (ROOT / "models" / "readings.log").open("w", encoding="utf-8")
+    for split, name in RUNS * len(SEEDS):
+        readings, results = splits[split], figures[split]
+        scores = results.setdefault(name, {"held_out": [], "validation": []})
+        seed, start = len(scores["held_out"]), time.perf_counter()
+        model = train_tagger(LAYERS[name], readings, seed=seed)
+        scores["parameters"] = trained_parameters(model)
+        for part in ("held_out", "validation"):
+            scores[part].append(round(accuracy(model, readings, getattr(readings, part)), 4))
+        line = f"{split} {name} seed {seed}: held out {scores['held_out'][-1]:.4f}, validation "
+        line += f"{scores['validation'][-1]:.4f}, {scores['parameters']} parameters, "
+        line += f"{time.perf_counter() - start:.0f} s"
+        print(line, flush=True)
+        print(line, file=log, flush=True)
+    path = ROOT / "d2lutils" / "weights" / "readings.json"
+    path.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
