@@ -1,4 +1,4 @@
-"""What the chapter on depth and `models/depth.py` share: many networks at once, probes, time scales."""
+"""What the chapter on depth and `models/depth.py` share: many networks at once, and probes."""
 
 import json
 import math
@@ -10,9 +10,16 @@ import numpy as np
 import tensorflow as tf
 
 from d2lutils.compose import StackedCells
+from d2lutils.data.keras_source import TextSplit
 from d2lutils.data.regimes import regimes
 from d2lutils.gru import GRUCell
-from d2lutils.language import Vocabulary
+from d2lutils.language import (
+    LanguageModel,
+    NGram,
+    Vocabulary,
+    bits_per_character,
+    train_language_model,
+)
 from d2lutils.recurrent import Recurrent
 from d2lutils.train import fit
 
@@ -149,6 +156,48 @@ def sweep_point(
     return bits.reshape(len(rates), len(seeds))
 
 
+# --- a deep network of gated recurrent units that reads a text --------------------------------
+
+
+def train_characters(
+    recurrent, text: TextSplit, *, learning_rate: float, seed: int, updates: int = 200
+) -> tuple[LanguageModel, dict[str, float]]:
+    """Train a character model on `keras_source()` -> model, bits per character of three parts.
+
+    Args:
+        recurrent: makes the recurrent layer out of the options it is given.
+        updates: number of batches of 64 windows of 32 characters.
+
+    The scores: "validation" and "held_out", each on eight stretches of 2 560 characters that the
+    network reads side by side, and "frequencies", the held-out score of character frequencies.
+    """
+    vocabulary = Vocabulary(text.train)
+    numbers = vocabulary.encode(text.train)
+    model = train_language_model(
+        recurrent,
+        numbers,
+        len(vocabulary),
+        updates=updates,
+        batch_size=64,
+        steps=32,
+        learning_rate=learning_rate,
+        seed=seed,
+    )
+    parts = {
+        name: vocabulary.encode(stretches(getattr(text, name)))
+        for name in ("validation", "held_out")
+    }
+    bits = {name: bits_per_character(model, part, streams=8) for name, part in parts.items()}
+    counted = NGram(numbers, 1, len(vocabulary))
+    return model, bits | {"frequencies": bits_per_character(counted, parts["held_out"])}
+
+
+def stretches(text: str, count: int = 8, length: int = 2560) -> str:
+    """`count` pieces of `length` characters at equal distances."""
+    starts = np.linspace(0, len(text) - length, count).astype(int)
+    return "".join(text[start : start + length] for start in starts)
+
+
 # --- a deep network of gated recurrent units that reads a series -------------------------------
 
 
@@ -171,7 +220,7 @@ def train_on_regimes(model: keras.Model, seed: int, updates: int = 300) -> None:
 
 
 def layer_states(cells, returns) -> list[np.ndarray]:
-    """The states of every layer, (series, steps, h) each: the same cells, run one after the other."""
+    """The states of every layer, (series, steps, h) each: the same cells, one after the other."""
     x, states = returns[..., None], []
     for cell in cells:
         x = Recurrent(cell, return_sequences=True)(x)

@@ -1,6 +1,6 @@
 """The measurements of the chapter on depth: `make models`, or `python models/depth.py [part …]`.
 
-    sweep   how well deep plain networks learn, by depth, learning rate, clipping and initial weights
+    sweep   how well deep plain networks learn, by depth, learning rate, clipping, first weights
     equal   one layer of gated recurrent units against three, with equally many parameters
     scales  which layer knows which of a series' two movements, and how long it remembers
 
@@ -28,7 +28,6 @@ from d2lutils.compose import StackedCells
 from d2lutils.data.keras_source import keras_source
 from d2lutils.data.regimes import best_reader, regimes
 from d2lutils.gru import GRUCell
-from d2lutils.pretrained import held_out_bits, train_small_characters
 from d2lutils.recurrent import Recurrent
 
 LOG = Path(__file__).with_suffix(".log")
@@ -38,6 +37,7 @@ SETTINGS = {
     "tiny, clipped": {"scheme": "tiny", "clip": 1.0},
 }
 UNITS = {1: 122, 3: 64}  # units of a layer: equally many parameters, to a quarter of a per cent
+LEARNING_RATES = 0.003, 0.01
 WIDTHS = 6, 16
 
 
@@ -61,17 +61,21 @@ def sweep(text) -> dict:
 
 
 def equal(text) -> dict:
-    """number of layers -> units, parameters, held-out bits by seed."""
+    """number of layers -> units, parameters, and by learning rate the bits of each seed."""
     found = {}
     for layers, units in UNITS.items():
-        bits = []
-        for seed in range(3):
-            model, vocabulary = train_small_characters(
-                functools.partial(deep_gru, layers, units), text, updates=200, seed=seed
-            )
-            bits.append(round(held_out_bits(model, vocabulary, text), 4))
-            say(f"equal   {layers} layers of {units}, {model.count_params()} parameters: {bits}")
-        found[str(layers)] = {"units": units, "parameters": model.count_params(), "bits": bits}
+        record = {"units": units, "validation": {}, "held_out": {}}
+        for rate in LEARNING_RATES:
+            runs = []
+            for seed in range(3):
+                model, bits = depth.train_characters(
+                    functools.partial(deep_gru, layers, units), text, learning_rate=rate, seed=seed
+                )
+                runs.append(bits)
+            for part in ("validation", "held_out"):
+                record[part][str(rate)] = [round(bits[part], 4) for bits in runs]
+            say(f"equal   {layers} layers of {units}, rate {rate}: {record['held_out'][str(rate)]}")
+        found[str(layers)] = record | {"parameters": model.count_params()}
     return found
 
 
@@ -102,7 +106,9 @@ def errors(model, seed: int) -> tuple[float, float]:
     """Mean squared error of the next return, held out: the network's and the best reader's."""
     returns = regimes(200, 100, "held_out", seed + 1000).returns
     ours, best = model(returns[..., None]).numpy()[..., 0], best_reader(returns)[1]
-    return tuple(round(float(np.mean((p[:, 20:-1] - returns[:, 21:]) ** 2)), 4) for p in (ours, best))
+    return tuple(
+        round(float(np.mean((p[:, 20:-1] - returns[:, 21:]) ** 2)), 4) for p in (ours, best)
+    )
 
 
 def rounded(record: dict) -> dict:
@@ -117,7 +123,10 @@ def main() -> None:
         start = time.perf_counter()
         result = parts[name](text)
         known = depth.figures() if depth.FIGURES.is_file() else {}
-        known |= {name: result, "versions": {"keras": keras.__version__, "tensorflow": tf.__version__}}
+        known |= {
+            name: result,
+            "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
+        }
         depth.FIGURES.write_text(json.dumps(known) + "\n", encoding="utf-8")
         say(f"{name}: {time.perf_counter() - start:.0f} s")
 

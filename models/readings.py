@@ -23,7 +23,9 @@ SEEDS = range(5)
 ONE, BOTH = 55, 32  # units: so many that the two kinds have the same number of parameters
 LAYERS = {
     "forward": lambda: Recurrent(LSTMCell(ONE), return_sequences=True),
-    "backward": lambda: Reversed(Recurrent(LSTMCell(ONE), return_sequences=True, go_backwards=True)),
+    "backward": lambda: Reversed(
+        Recurrent(LSTMCell(ONE), return_sequences=True, go_backwards=True)
+    ),
     "both": lambda: Bidirectional(Recurrent(LSTMCell(BOTH), return_sequences=True)),
 }
 RUNS = [("strict", name) for name in LAYERS] + [("alike", "forward"), ("alike", "both")]

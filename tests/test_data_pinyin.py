@@ -1,4 +1,4 @@
-"""Readings of Chinese characters: nothing alike on two sides, and arrays that say what they should."""
+"""Readings of Chinese characters: nothing alike on two sides, arrays that say what they should."""
 
 import itertools
 

@@ -173,7 +173,7 @@ def test_the_state_is_carried_from_piece_to_piece(layer, tokens):
     logits = model(np.concatenate([[0], tokens[:-1]])[None])
     logs = ops.convert_to_numpy(ops.log_softmax(logits))[0]
     whole = logs[np.arange(len(tokens)), tokens] / math.log(2)
-    for steps in (7, 100, 512):
+    for steps in (7, 512):
         np.testing.assert_allclose(
             model.log2_probabilities(tokens, steps=steps), whole, rtol=1e-4, atol=1e-4
         )
@@ -236,10 +236,10 @@ def test_windows_continue_one_another():
 
 
 def test_training_carries_the_state_across_windows():
-    """The token repeats what came 6 steps before; windows of 4 steps cannot show it."""
-    chance = np.random.default_rng(0)
-    text = np.tile(chance.integers(1, 5, 6), 200)
-    learn = functools.partial(train_language_model, size=5, updates=60, batch_size=8, steps=4)
+    """One token of six differs. Who counts from zero in each window of 4 steps cannot tell when:
+    0.65 bits a token are all that the frequencies give, and such a model needs 1.4."""
+    text = np.tile([1, 2, 2, 2, 2, 2], 200)
+    learn = functools.partial(train_language_model, size=3, updates=120, batch_size=8, steps=4)
     reports = []
     model = learn(
         functools.partial(GRU, 24),
@@ -248,9 +248,9 @@ def test_training_carries_the_state_across_windows():
         reports=3,
         report=lambda model, done, bits: reports.append((done, bits)),
     )
-    assert [done for done, _ in reports] == [20, 40, 60]
+    assert [done for done, _ in reports] == [40, 80, 120]
     assert reports[-1][1] < reports[0][1]
-    assert bits_per_character(model, text[:120]) < 0.5
+    assert bits_per_character(model, text[:120]) < 0.4
     assert not model.recurrent.stateful
 
 

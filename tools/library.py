@@ -144,11 +144,19 @@ def made_from(root: Path, code: str) -> dict[str, str]:
         path
         for path in sorted((root / PACKAGE).rglob("*"))
         if path.is_file() and path.suffix not in {".py", ".pyc"}
-        if path.stem in said or path.stem.split("-")[0] + "-" in said
+        if names(path, said)
     ]
     parts = {"code": digest(code.encode())}
     parts |= {p.relative_to(root).as_posix(): digest(p.read_bytes()) for p in [*modules, *data]}
     return parts | pinned(root)
+
+
+def names(path: Path, said: str) -> bool:
+    """Whether a string or a docstring says `depth`, `depth.json`, or `characters-` of a file."""
+    stem = re.escape(path.stem)
+    return bool(re.search(rf"""["'/\s]{stem}(?:["']|\.)""", said)) or (
+        "-" in path.stem and path.stem.split("-")[0] + "-" in said
+    )
 
 
 def digest(content: bytes) -> str:

@@ -21,7 +21,9 @@ The clause tells nothing about the answer: a model that has lost the subject can
 clause's own agreement, over one word at most, is the short-term dependency to compare with.
 """
 
+import functools
 import hashlib
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -134,14 +136,16 @@ def agreement(
             f"`distance` must be 0 or at least {SHORTEST[language]} in {language!r}, the words of "
             f"the shortest relative clause. Received: distance={distance!r}"
         )
+    return list(written(distance, count, language, part, seed))
+
+
+@functools.lru_cache(maxsize=256)
+def written(distance: int, count: int, language: str, part: str, seed: int) -> tuple[Sentence, ...]:
+    """The sentences, kept, since the same ones are asked for again and again."""
     rng = np.random.default_rng([seed, distance, count, *language.encode()])
     write = {"en": english, "zh": chinese}[language]
-    sentences = []
-    while len(sentences) < count:
-        sentence = write(rng, distance)
-        if sentence.part == part:
-            sentences.append(sentence)
-    return sentences
+    sentences = (write(rng, distance) for _ in itertools.count())
+    return tuple(itertools.islice((s for s in sentences if s.part == part), count))
 
 
 def encode_words(sentences: Sequence[Sentence], language: str = "en") -> np.ndarray:

@@ -108,7 +108,10 @@ THING_DOES = {
     "en": ("are sold here .", "were on the table .", "are too small ."),
     "zh": ("在 这里 卖 。", "画 在 纸 上 。", "太 小 了 。"),
 }
-SAYS = {"en": ("he said ,", "she said ,", "they wrote :"), "zh": ("他 说 ：", "她 说 ：", "书 上 写 ：")}
+SAYS = {
+    "en": ("he said ,", "she said ,", "they wrote :"),
+    "zh": ("他 说 ：", "她 说 ：", "书 上 写 ："),
+}
 PARTS = "train", "held_out"
 LANGUAGES = "en", "zh"
 

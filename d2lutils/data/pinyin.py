@@ -143,7 +143,7 @@ def part_of(phrase: str) -> str:
 
 
 def without_alike(phrases: Phrases, others: Iterable[str]) -> Phrases:
-    """`phrases` without those that are, contain, or stand in one of `others`, or nearly equal it."""
+    """`phrases` without those that are, contain, stand in or nearly equal one of `others`."""
     others = set(others)
     inside = {piece for other in others for piece in pieces(other)}
     patterns = {pattern for other in others for pattern in with_a_gap(other)}
