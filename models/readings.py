@@ -15,11 +15,12 @@ import tensorflow as tf
 
 from d2lutils import Bidirectional, LSTMCell, Recurrent
 from d2lutils.data.pinyin import pinyin_readings
-from d2lutils.readings import Reversed, accuracy, train_tagger, trained_parameters
+from d2lutils.readings import Reversed, score, train_tagger, trained_parameters
 
 ROOT = Path(__file__).resolve().parents[1]
 
 SEEDS = range(5)
+MEASURES = "accuracy", "bits"
 ONE, BOTH = 55, 32  # units: so many that the two kinds have the same number of parameters
 LAYERS = {
     "forward": lambda: Recurrent(LSTMCell(ONE), return_sequences=True),
@@ -36,19 +37,21 @@ def main() -> None:
     splits = {"strict": pinyin_readings(), "alike": pinyin_readings(alike=True)}
     figures = {"versions": {"keras": keras.__version__, "tensorflow": tf.__version__}}
     for split, readings in splits.items():
-        figures[split] = {"commonest": readings.commonest(readings.held_out)}
+        baseline = score(lambda x: readings.log_prior[x], readings, readings.held_out)
+        figures[split] = {"commonest": dict(zip(MEASURES, baseline))}
     log = (ROOT / "models" / "readings.log").open("w", encoding="utf-8")
     for split, name in RUNS * len(SEEDS):
-        readings, results = splits[split], figures[split]
-        scores = results.setdefault(name, {"held_out": [], "validation": []})
-        seed, start = len(scores["held_out"]), time.perf_counter()
+        readings, start = splits[split], time.perf_counter()
+        results = figures[split].setdefault(name, {})
+        seed = len(results.get("held_out accuracy", []))
         model = train_tagger(LAYERS[name], readings, seed=seed)
-        scores["parameters"] = trained_parameters(model)
+        results["parameters"] = trained_parameters(model)
+        line = f"{split:6} {name:8} seed {seed} "
         for part in ("held_out", "validation"):
-            scores[part].append(round(accuracy(model, readings, getattr(readings, part)), 4))
-        line = f"{split} {name} seed {seed}: held out {scores['held_out'][-1]:.4f}, validation "
-        line += f"{scores['validation'][-1]:.4f}, {scores['parameters']} parameters, "
-        line += f"{time.perf_counter() - start:.0f} s"
+            for measure, value in zip(MEASURES, score(model, readings, getattr(readings, part))):
+                results.setdefault(f"{part} {measure}", []).append(round(value, 4))
+                line += f" {part} {measure} {value:.4f}"
+        line += f"  {results['parameters']} parameters, {time.perf_counter() - start:.0f} s"
         print(line, flush=True)
         print(line, file=log, flush=True)
     path = ROOT / "d2lutils" / "weights" / "readings.json"

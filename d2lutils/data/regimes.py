@@ -41,9 +41,9 @@ def regimes(
     """Draw series r_t = ±drift + u_t,  u_t = swing[0] u_{t-1} + swing[1] u_{t-2} + noise · e_t.
 
     The sign is the regime's: plus in a bull market, minus in a bear market, kept from one step to
-    the next with probability `stay`. With the defaults a regime lasts 50 steps on average, and
-    the fast movement u swings with a period of 6 steps, damped by 0.8 a step; the drift is a
-    quarter of a return's standard deviation, so no single step betrays the regime.
+    the next with probability `stay`. With the defaults a regime lasts 100 steps on average, and
+    the fast movement u swings with a period of 6 steps, damped by 0.8 a step; the drift is
+    less than two fifths of a return's standard deviation, so no single step betrays the regime.
 
     Args:
         series, steps: how many series, how long.
