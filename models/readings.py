@@ -37,7 +37,7 @@ def main() -> None:
     splits = {"strict": pinyin_readings(), "alike": pinyin_readings(alike=True)}
     figures = {"versions": {"keras": keras.__version__, "tensorflow": tf.__version__}}
     for split, readings in splits.items():
-        baseline = score(lambda x: readings.log_prior[x], readings, readings.held_out)
+        baseline = score(lambda x, prior=readings.log_prior: prior[x], readings, readings.held_out)
         figures[split] = {"commonest": dict(zip(MEASURES, baseline))}
     log = (ROOT / "models" / "readings.log").open("w", encoding="utf-8")
     for split, name in RUNS * len(SEEDS):
