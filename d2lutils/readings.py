@@ -11,7 +11,7 @@ from d2lutils.data.pinyin import LONGEST, Phrases, Readings
 from d2lutils.train import fit
 
 FIGURES = Path(__file__).parent / "weights" / "readings.json"
-EPOCHS = 6  # at most; the dropout was chosen, as the epoch is, by the validation part
+EPOCHS = 6  # at most; which of them is kept, the validation part decides
 
 
 def tagger(recurrent, readings: Readings, width: int = 32) -> keras.Model:
