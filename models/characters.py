@@ -4,7 +4,8 @@
     python models/characters.py gru lstm   these alone; the log is continued
     python models/characters.py --score    no training: score the stored weights again
 
-Half an hour on two idle cores. Writes `models/characters.log` and, after each of the reports,
+35 minutes of processor time (the log says how much for each). Writes
+`models/characters.log` and, after each of the reports,
 `d2lutils/weights/characters-<kind>.npz` and `.json`. The held-out families are read once, when
 a model is finished; everything that is chosen is chosen by the validation family.
 """

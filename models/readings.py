@@ -2,7 +2,7 @@
 
     python models/readings.py
 
-Trains 25 small taggers, five seeds each, in about ten minutes on two cores; the figures go to
+Trains 25 small taggers, five seeds each, in 14 minutes on two busy cores; the figures go to
 models/readings.log and to d2lutils/weights/readings.json, from which the chapter reads them.
 """
 
