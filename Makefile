@@ -5,16 +5,20 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 # Tests run in this many processes.
 JOBS ?= 2
 PORT ?= 8000
+# The share of the long run's examples to draw; shares add up in records/conformance.json.
+PART ?= 1
+# `make test-env` runs under these circumstances; under all of them where none is named.
+UNDER ?=
 
 python := .venv/bin/python
 ready  := .venv/.ready
 site   := _build/html/.built
 
 .DELETE_ON_ERROR:
-.PHONY: help book serve test lint format chapters models bench clean
+.PHONY: help book serve test test-env test-long lint format chapters models bench clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
 
 # --- for readers ---------------------------------------------------------------------------------
 
@@ -39,6 +43,12 @@ test: $(ready) ## run every check and test, and every chapter against its stored
 	@failed=0; $(MAKE) --no-print-directory lint || failed=1; \
 	$(python) -m pytest --numprocesses $(JOBS) --dist loadfile --nbval --nbval-current-env chapters tests \
 	|| failed=1; exit $$failed
+
+test-env: $(ready) ## run the chapters under other circumstances and with other versions (hours)
+	$(python) tools/environments.py $(UNDER)
+
+test-long: $(ready) ## draw thousands of examples of each layer (hours; PART=0.1: a tenth of them)
+	$(python) -m pytest --hypothesis-profile=search --part $(PART) tests/test_conformance.py
 
 lint: $(ready) ## check code, the texts' code included
 	@failed=0; $(python) -m ruff check --quiet || failed=1; \

@@ -14,14 +14,14 @@ c.HistoryManager.enabled = False
 """
 
 
-def environment() -> dict[str, str]:
+def environment(folder: Path = FOLDER) -> dict[str, str]:
     """Variables for a kernel's process; writes the configuration that one of them leads to."""
-    config = FOLDER / "profile_default" / "ipython_kernel_config.py"
+    config = folder / "profile_default" / "ipython_kernel_config.py"
     if not config.is_file() or config.read_text(encoding="utf-8") != CONFIG:
         config.parent.mkdir(parents=True, exist_ok=True)
         config.write_text(CONFIG, encoding="utf-8")
     return {
-        "IPYTHONDIR": str(FOLDER),
+        "IPYTHONDIR": str(folder),
         "PYTHONHASHSEED": "0",
         "KERAS_BACKEND": "tensorflow",
         "TF_ENABLE_ONEDNN_OPTS": "0",
