@@ -1,6 +1,5 @@
 """What the chapter on depth and `models/depth.py` share: many networks at once, and probes."""
 
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import tensorflow as tf
 from d2lutils.compose import StackedCells
 from d2lutils.data.keras_source import TextSplit
 from d2lutils.data.regimes import regimes
+from d2lutils.data.stored import read_figures
 from d2lutils.gru import GRUCell
 from d2lutils.language import (
     LanguageModel,
@@ -31,9 +31,7 @@ SEEDS = 5
 
 def figures() -> dict:
     """What `models/depth.py` measured: "sweep", "equal", "scales"."""
-    if not FIGURES.is_file():
-        raise FileNotFoundError(f"{FIGURES} is missing: `make models` writes it")
-    return json.loads(FIGURES.read_text(encoding="utf-8"))
+    return read_figures(FIGURES)
 
 
 # --- deep plain networks, one or many --------------------------------------------------------

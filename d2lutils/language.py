@@ -29,13 +29,18 @@ class Vocabulary:
         minimum: how often a token must occur to get a number of its own.
 
     Raises:
-        ValueError: an empty text, or an unknown level.
+        ValueError: an empty text, an unknown level, or a `minimum` that no token reaches.
     """
 
     levels = {"character": r"(?s).", "word": r"(?s)\w+|."}
 
     def __init__(self, text: str, level: str = "character", minimum: int = 1):
         counts = Counter(self.tokenize(text, level))
+        if minimum > max(counts.values()):
+            raise ValueError(
+                f"`minimum` must be at most {max(counts.values())}, the count of the commonest "
+                f"token. Received: minimum={minimum}"
+            )
         self.set_tokens((t for t in sorted(counts) if counts[t] >= minimum), level)
 
     @classmethod
@@ -49,6 +54,9 @@ class Vocabulary:
         self.level = level
         self.tokens = (UNKNOWN, *tokens)
         self.numbers = {token: number for number, token in enumerate(self.tokens)}
+        if len(self.numbers) < len(self.tokens):
+            twice, _ = Counter(self.tokens).most_common(1)[0]
+            raise ValueError(f"`tokens` must be different. Received twice: {twice!r}")
 
     @classmethod
     def tokenize(cls, text: str, level: str = "character") -> list[str]:
@@ -82,8 +90,13 @@ class Vocabulary:
         return np.array([self.numbers.get(token, 0) for token in tokens], "int32")
 
     def decode(self, numbers: Iterable[int]) -> str:
-        """numbers (tokens,) -> text, with `<unk>` where a token was unknown."""
-        return "".join(self.tokens[number] for number in np.asarray(numbers, int))
+        """numbers (tokens,) -> text, with `<unk>` where a token was unknown.
+
+        Raises:
+            ValueError: something else than numbers below the vocabulary's length.
+        """
+        numbers = whole_numbers(numbers, "numbers", len(self))
+        return "".join(self.tokens[number] for number in numbers)
 
 
 class NGram:
@@ -135,6 +148,8 @@ class NGram:
         `order` may be lower than the model's: the same counts serve every order.
         """
         tokens = checked(tokens, self.size)
+        if order is not None and not 1 <= order <= self.order:
+            raise ValueError(f"`order` must lie in 1 … {self.order}. Received: order={order}")
         context = np.zeros(len(tokens), np.int64)
         p = np.full(len(tokens), 1 / self.size)
         for table in self.tables[:order]:
@@ -144,7 +159,8 @@ class NGram:
 
     def probabilities(self, history: Iterable[int] = ()) -> np.ndarray:
         """Distribution of the next token (size,) after `history`, of which the end counts."""
-        history = np.asarray(list(history)[-self.order + 1 :] if self.order > 1 else [], np.int64)
+        history = whole_numbers(history, "history", self.size)
+        history = history[-self.order + 1 :] if self.order > 1 else history[:0]
         words = np.arange(self.size)
         p = np.full(self.size, 1 / self.size)
         for n, table in enumerate(self.tables):
@@ -188,16 +204,29 @@ def look_up(keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:
 
 def checked(tokens: np.ndarray, size: int) -> np.ndarray:
     """Tokens (tokens,) as int64, after a look at their range."""
-    tokens = np.asarray(tokens, np.int64)
-    if tokens.ndim != 1 or not len(tokens):
+    tokens = whole_numbers(tokens, "tokens", size)
+    if not len(tokens):
         raise ValueError(
             f"`tokens` must be one sequence that is not empty. Received: shape {tokens.shape}"
         )
-    if tokens.min() < 0 or tokens.max() >= size:
-        raise ValueError(
-            f"`tokens` must lie in 0 … {size - 1}. Received: {tokens.min()} … {tokens.max()}"
-        )
     return tokens
+
+
+def whole_numbers(given, name: str, size: int) -> np.ndarray:
+    """One sequence (tokens,) of the numbers 0 … size - 1, maybe empty, as int64."""
+    numbers = np.asarray(given if hasattr(given, "__len__") else list(given))
+    if numbers.size and numbers.dtype.kind not in "iu":
+        raise ValueError(
+            f"`{name}` must be whole numbers, as `Vocabulary.encode` gives them. "
+            f"Received: {numbers.dtype}, {str(given)[:40]!r}"
+        )
+    if numbers.ndim != 1:
+        raise ValueError(f"`{name}` must be one sequence. Received: shape {numbers.shape}")
+    if numbers.size and not 0 <= numbers.min() <= numbers.max() < size:
+        raise ValueError(
+            f"`{name}` must lie in 0 … {size - 1}. Received: {numbers.min()} … {numbers.max()}"
+        )
+    return numbers.astype(np.int64)
 
 
 class LanguageModel(keras.Model):
@@ -211,12 +240,22 @@ class LanguageModel(keras.Model):
         size: of the vocabulary.
         embedding: width of a token's vector.
         dropout: rate of the units hidden from the last layer in training.
+
+    Raises:
+        ValueError: a layer that does not return its sequence and its state.
     """
 
     def __init__(
         self, recurrent: keras.Layer, size: int, embedding: int = 64, dropout: float = 0.0
     ):
         super().__init__()
+        if not (
+            getattr(recurrent, "return_sequences", 0) and getattr(recurrent, "return_state", 0)
+        ):
+            raise ValueError(
+                "`recurrent` must be a layer with return_sequences=True and return_state=True. "
+                f"Received: recurrent={recurrent!r}"
+            )
         self.size = size
         self.embedding = keras.layers.Embedding(size, embedding)
         self.recurrent = recurrent
@@ -253,6 +292,7 @@ class LanguageModel(keras.Model):
         faster; each piece then begins with a state of zeros, and so scores slightly worse.
         """
         tokens = checked(tokens, self.size)
+        at_least_one(streams=streams, steps=steps)
         length = -(-len(tokens) // (streams * steps)) * steps
         before = np.concatenate([[0], tokens[:-1]])
         inputs, targets = (
@@ -321,10 +361,18 @@ def sample(
     `<unk>` is never drawn.
 
     Raises:
-        ValueError: a negative temperature, or a character of `start` outside the vocabulary.
+        ValueError: a negative length or temperature, a character of `start` outside the
+            vocabulary, or a vocabulary of another size than the model's.
     """
     if temperature < 0:
         raise ValueError(f"`temperature` must not be negative. Received: {temperature}")
+    if length < 0:
+        raise ValueError(f"`length` must not be negative. Received: length={length}")
+    if len(vocabulary) != model.size:
+        raise ValueError(
+            f"`vocabulary` must be the model's, of {model.size} tokens. "
+            f"Received: one of {len(vocabulary)}"
+        )
     chance = np.random.default_rng(seed)
     numbers = vocabulary.encode(start, unknown=False) if start else np.zeros(0, "int32")
     following = model.next_tokens(numbers)
@@ -400,7 +448,23 @@ def train_language_model(
 
     Returns:
         model: with the trained weights, free of the batch size it was trained with.
+
+    Raises:
+        TypeError: `recurrent` is a layer, not what makes one.
+        ValueError: a size or a count below 1, tokens outside the vocabulary, or more reports than
+            updates.
     """
+    if isinstance(recurrent, keras.Layer):
+        raise TypeError(
+            "`recurrent` must be a function that makes the layer, such as "
+            f"functools.partial(LSTM, 256). Received: recurrent={recurrent!r}"
+        )
+    at_least_one(updates=updates, batch_size=batch_size, steps=steps, reports=reports)
+    if reports > updates:
+        raise ValueError(
+            f"`reports` must be at most `updates`. Received: reports={reports}, updates={updates}"
+        )
+    tokens = checked(tokens, size)
     keras.utils.set_random_seed(seed)
     options = {"return_sequences": True, "return_state": True}
     model = LanguageModel(recurrent(**options, stateful=True), size, embedding, dropout)
@@ -428,6 +492,12 @@ def train_language_model(
         if report is not None:
             report(free, int(last), history["loss"][0] / math.log(2))
     return free
+
+
+def at_least_one(**counts: int) -> None:
+    for name, count in counts.items():
+        if count < 1:
+            raise ValueError(f"`{name}` must be at least 1. Received: {name}={count}")
 
 
 def copy_weights(source: LanguageModel, target: LanguageModel) -> None:

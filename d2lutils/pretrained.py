@@ -7,11 +7,13 @@
     characters-lstm.npz, characters-lstm.json     `load_characters("lstm")`
 
 The `.npz` holds float16 arrays named `<part>-<number>` (part: embedding, recurrent, head; in the
-order of `get_weights`), the `.json` the configuration, the vocabulary, and the figures of the
-training log. Nothing in them depends on a release of Keras, and loading them runs no code.
+order of `get_weights`), the `.json` the configuration, the vocabulary, the figures of the training
+log, and checksums of both files. Nothing in them depends on a release of Keras, and loading them
+runs no code.
 """
 
-import json
+import hashlib
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +21,7 @@ import keras
 import numpy as np
 
 from d2lutils.data.keras_source import TextSplit
+from d2lutils.data.stored import read_bytes, read_figures, write_figures, write_whole
 from d2lutils.language import (
     LanguageModel,
     Vocabulary,
@@ -51,20 +54,18 @@ def load_characters(
             "n_grams", "corpus", "versions".
 
     Raises:
-        ValueError: an unknown kind.
-        FileNotFoundError: the weights are not there.
+        ValueError: an unknown kind, or a file that was cut short or altered.
+        FileNotFoundError: one of the two files is not there.
     """
-    if kind not in LAYERS:
-        raise ValueError(f"`kind` must be one of {list(LAYERS)}. Received: {kind!r}")
+    check(kind)
     path = Path(folder) / f"characters-{kind}.json"
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing: `make models` trains it")
-    figures = json.loads(path.read_text(encoding="utf-8"))
+    figures = read_figures(path)
+    weights = read_bytes(path.with_suffix(".npz"), figures.pop("npz_sha256"))
     vocabulary = Vocabulary.from_tokens(figures.pop("vocabulary"))
     layer = LAYERS[kind](figures["units"], return_sequences=True, return_state=True)
     model = LanguageModel(layer, len(vocabulary), figures["embedding"])
     model.build((None, None))
-    with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
+    with np.load(io.BytesIO(weights), allow_pickle=False) as arrays:
         for part in PARTS:
             names = sorted(name for name in arrays.files if name.startswith(f"{part}-"))
             getattr(model, part).set_weights([arrays[name].astype("float32") for name in names])
@@ -75,6 +76,7 @@ def save_characters(
     kind: str, model: LanguageModel, vocabulary: Vocabulary, figures: dict, folder: Path = WEIGHTS
 ) -> None:
     """Write the two files that `load_characters` reads; see the head of this file."""
+    check(kind)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"characters-{kind}.json"
     arrays = {
@@ -82,9 +84,15 @@ def save_characters(
         for part in PARTS
         for number, weight in enumerate(getattr(model, part).get_weights())
     }
-    np.savez_compressed(path.with_suffix(".npz"), **arrays)
-    content = {**figures, "vocabulary": list(vocabulary.tokens)}
-    path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    np.savez_compressed(weights := io.BytesIO(), **arrays)
+    sums = {"npz_sha256": hashlib.sha256(weights.getvalue()).hexdigest()}
+    write_whole(path.with_suffix(".npz"), weights.getvalue())
+    write_figures(path, {**figures, **sums, "vocabulary": list(vocabulary.tokens)})
+
+
+def check(kind: str) -> None:
+    if kind not in LAYERS:
+        raise ValueError(f"`kind` must be one of {list(LAYERS)}. Received: {kind!r}")
 
 
 def train_small_characters(
@@ -131,5 +139,10 @@ def held_out_bits(model, vocabulary: Vocabulary, text: TextSplit, pieces: int = 
 
 def held_out_sample(text: TextSplit, pieces: int = 8, length: int = 2560) -> str:
     """`pieces` stretches of `length` characters of the held-out text, at equal distances."""
+    if pieces < 1 or length > len(text.held_out):
+        raise ValueError(
+            f"`pieces` must be at least 1, and `text.held_out` hold {length} characters or more. "
+            f"Received: pieces={pieces}, {len(text.held_out)} characters"
+        )
     starts = np.arange(pieces) * (len(text.held_out) - length) // max(1, pieces - 1)
     return "".join(text.held_out[start : start + length] for start in starts)

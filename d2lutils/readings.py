@@ -1,6 +1,5 @@
 """The tagger that chooses a reading for each Chinese character: its training and its score."""
 
-import json
 from pathlib import Path
 
 import keras
@@ -8,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from d2lutils.data.pinyin import LONGEST, Phrases, Readings
+from d2lutils.data.stored import read_figures
 from d2lutils.train import fit
 
 FIGURES = Path(__file__).parent / "weights" / "readings.json"
@@ -83,4 +83,4 @@ class Reversed(keras.layers.Layer):
 
 def stored_figures() -> dict:
     """What `models/readings.py` measured: split -> kind -> accuracies, one for each seed."""
-    return json.loads(FIGURES.read_text(encoding="utf-8"))
+    return read_figures(FIGURES)

@@ -1,8 +1,14 @@
-"""The one training helper that chapters share: `model.fit`, seeded and quiet."""
+"""The one training helper that chapters share: `model.fit`, seeded, quiet, and able to go on."""
 
-from collections.abc import Sequence
+import io
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import keras
+import numpy as np
+
+from d2lutils.data.stored import write_whole
 
 
 def fit(
@@ -18,6 +24,7 @@ def fit(
     clip_norm: float | None = None,
     shuffle: bool = True,
     callbacks: Sequence = (),
+    backup: str | Path | None = None,
     seed: int = 0,
     **options,
 ) -> dict[str, list[float]]:
@@ -35,14 +42,20 @@ def fit(
         loss, metrics: as in `keras.Model.compile`.
         optimizer: a name, or an optimizer with its learning rate and clipping set.
         clip_norm: largest norm of each weight's gradient; for an optimizer given by name.
-        seed: of every generator.
+        backup: a file for the state after each epoch. A training that was stopped goes on from
+            there when the same call is made again, and under deterministic operations ends with
+            the same weights. At the end the file is removed. Not kept: what callbacks remember,
+            and how often a data set that reshuffles itself has done so.
+        seed: of every generator; with `backup`, seed + k before epoch k, so that each is shuffled
+            in its own way.
 
     Returns:
         history: name of a measure -> its value after each epoch ("loss", "val_loss", …).
 
     Raises:
-        ValueError: `clip_norm` beside an optimizer that is already made, or a model that is
-            neither compiled nor given a loss.
+        ValueError: `clip_norm` beside an optimizer that is already made, a model that is
+            neither compiled nor given a loss, arrays that are not two or three, or a backup of
+            another model or that was cut short.
     """
     keras.utils.set_random_seed(seed)
     if loss is not None:
@@ -50,20 +63,70 @@ def fit(
     elif not model.compiled:
         raise ValueError("`loss` must be given for a model that is not compiled. Received: None")
     if isinstance(train, (tuple, list)):
+        if len(train) not in (2, 3):
+            raise ValueError(
+                "`train` must be (inputs, targets), (inputs, targets, weights) or a data set. "
+                f"Received: a {type(train).__name__} of {len(train)}"
+            )
         inputs, targets, *weights = train
         options |= {"y": targets, "batch_size": batch_size, "shuffle": shuffle}
         options |= {"sample_weight": weights[0]} if weights else {}
     else:
         inputs = train
-    history = model.fit(
-        inputs,
-        epochs=epochs,
-        validation_data=validation,
-        callbacks=list(callbacks),
-        verbose=0,
-        **options,
-    )
-    return history.history
+    options |= {"validation_data": validation, "callbacks": list(callbacks), "verbose": 0}
+    if backup is None:
+        return model.fit(inputs, epochs=epochs, **options).history
+    one_epoch = lambda k: model.fit(inputs, initial_epoch=k, epochs=k + 1, **options).history
+    return go_on(model, one_epoch, epochs, Path(backup), seed)
+
+
+def go_on(model, one_epoch: Callable, epochs: int, backup: Path, seed: int) -> dict:
+    """Train epoch by epoch from the one where `backup` stands.
+
+    `keras.callbacks.BackupAndRestore` keeps neither the seeds of dropout nor the states of stateful
+    layers, and may be killed between its two files.
+    """
+    if not model.built:
+        raise ValueError("`backup` needs a built model: give it an `Input`, or call it once")
+    model.optimizer.build(model.trainable_variables)
+    history = restore(model, backup) if backup.is_file() else {}
+    for k in range(len(history.get("loss", [])), epochs):
+        keras.utils.set_random_seed(seed + k)
+        for name, values in one_epoch(k).items():
+            history[name] = history.get(name, []) + values
+        arrays = [keras.ops.convert_to_numpy(variable) for variable in state_of(model)]
+        np.savez(content := io.BytesIO(), *arrays, history=json.dumps(history))
+        write_whole(backup, content.getvalue())
+    backup.unlink(missing_ok=True)
+    return history
+
+
+def restore(model, backup: Path) -> dict:
+    """Give a model the state that it had -> the history up to then."""
+    variables = state_of(model)
+    try:
+        with np.load(backup, allow_pickle=False) as stored:
+            history = json.loads(str(stored["history"]))
+            arrays = [stored[f"arr_{k}"] for k in range(len(stored.files) - 1)]
+    except Exception as error:  # of many kinds, whatever the file may be
+        raise ValueError(f"`backup` {backup} cannot be read, delete it: {error!r}") from error
+    if [a.shape for a in arrays] != [tuple(v.shape) for v in variables]:
+        raise ValueError(f"`backup` {backup} is of another model: delete it, or name another file")
+    for variable, array in zip(variables, arrays):
+        variable.assign(array)
+    return history
+
+
+def state_of(model) -> list[keras.Variable]:
+    """All that training changes: weights, seeds, the optimizer's variables, states that are kept.
+
+    Measures are not: each epoch begins them anew.
+    """
+    measures = {id(variable) for variable in model.metrics_variables}
+    kept = keras.tree.flatten([getattr(layer, "states", ()) for layer in model._flatten_layers()])
+    states = [state for state in kept if isinstance(state, keras.Variable)]
+    variables = [*model.variables, *model.optimizer.variables, *states]
+    return [variable for variable in variables if id(variable) not in measures]
 
 
 def chosen(optimizer, clip_norm: float | None) -> keras.optimizers.Optimizer:

@@ -9,7 +9,6 @@ It took 28 minutes on two busy cores.
 """
 
 import functools
-import json
 import math
 import os
 import sys
@@ -27,6 +26,7 @@ from d2lutils import depth
 from d2lutils.compose import StackedCells
 from d2lutils.data.keras_source import keras_source
 from d2lutils.data.regimes import best_reader, regimes
+from d2lutils.data.stored import write_figures
 from d2lutils.gru import GRUCell
 from d2lutils.recurrent import Recurrent
 
@@ -127,7 +127,7 @@ def main() -> None:
             name: result,
             "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
         }
-        depth.FIGURES.write_text(json.dumps(known) + "\n", encoding="utf-8")
+        write_figures(depth.FIGURES, known)
         say(f"{name}: {time.perf_counter() - start:.0f} s")
 
 

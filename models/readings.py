@@ -6,7 +6,6 @@ Trains 25 small taggers, five seeds each, in 14 minutes on two busy cores; the f
 models/readings.log and to d2lutils/weights/readings.json, from which the chapter reads them.
 """
 
-import json
 import time
 from pathlib import Path
 
@@ -15,7 +14,8 @@ import tensorflow as tf
 
 from d2lutils import Bidirectional, LSTMCell, Recurrent
 from d2lutils.data.pinyin import pinyin_readings
-from d2lutils.readings import Reversed, score, train_tagger, trained_parameters
+from d2lutils.data.stored import write_figures
+from d2lutils.readings import FIGURES, Reversed, score, train_tagger, trained_parameters
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -54,8 +54,7 @@ def main() -> None:
         line += f"  {results['parameters']} parameters, {time.perf_counter() - start:.0f} s"
         print(line, flush=True)
         print(line, file=log, flush=True)
-    path = ROOT / "d2lutils" / "weights" / "readings.json"
-    path.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    write_figures(FIGURES, figures)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ import re
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
@@ -22,14 +24,20 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 
 import kernel
-from convert import Book, assemble, back, code_of, differences
+from convert import Book, assemble, back, code_of, differences, read_notebook
 from library import BookError, made_from, refuse_other_versions
 
+try:
+    import fcntl
+except ImportError:  # not Unix: two builds at once both run, and the later notebook stays
+    fcntl = None
+
+ROOT = Path(__file__).resolve().parents[1]
 CELL_LIMIT = 600  # seconds
 
 
-def main() -> None:
-    book = Book(Path(__file__).resolve().parents[1])
+def main(root: Path = ROOT) -> None:
+    book = Book(root)
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -41,9 +49,12 @@ def main() -> None:
     try:
         if options.back:
             name, text = back(book, options.back)
+            before = root / "_build" / f"{name}.md"
+            write(before, book.read(name))  # what was not committed would be lost
             write(book.text(name), text)
             print(
-                f"text/{name}.md rewritten from {options.back}; see git diff, then: make chapters"
+                f"text/{name}.md rewritten from {options.back} (as it was: {before}); "
+                "see git diff, then: make chapters"
             )
         elif options.check:
             if found := out_of_step(book, options.names):
@@ -52,8 +63,10 @@ def main() -> None:
         else:
             for name in options.names or book.names():
                 build(book, name, force=options.force)
-    except BookError as error:
+    except (BookError, OSError) as error:
         sys.exit(f"\n{error}")
+    except KeyboardInterrupt:
+        sys.exit("\nstopped; a notebook that was not finished is as it was before")
 
 
 def prepare(book: Book, name: str) -> NotebookNode:
@@ -72,14 +85,22 @@ def prepare(book: Book, name: str) -> NotebookNode:
 
 
 def stored(book: Book, name: str) -> NotebookNode | None:
+    """The notebook as it was last built; one without cells if the file is damaged."""
     path = book.notebook(name)
-    return nbformat.read(path, as_version=4) if path.is_file() else None
+    if not path.is_file():
+        return None
+    try:
+        return read_notebook(path)
+    except BookError:
+        return nbformat.v4.new_notebook()
 
 
 def to_run(ours: NotebookNode, theirs: NotebookNode | None) -> list[str]:
     """Why the stored outputs are not those that the notebook would have; nothing if they are."""
     if theirs is None:
         return ["not built yet"]
+    if not theirs.cells:
+        return ["the notebook is damaged"]
     now, then = ours.metadata.book.made_from, theirs.metadata.get("book", {}).get("made_from", {})
     changed = [f"{key} changed" for key in sorted({*now, *then}) if now.get(key) != then.get(key)]
     counts = [cell.execution_count for cell in theirs.cells if cell.cell_type == "code"]
@@ -104,6 +125,27 @@ def out_of_step(book: Book, names: list[str]) -> list[str]:
 
 def build(book: Book, name: str, *, force: bool = False) -> None:
     """Bring one notebook into step; the old one stays as it is unless all goes well."""
+    book.read(name)  # says which chapters there are if this is none
+    with alone(book, name):
+        build_alone(book, name, force)
+
+
+@contextmanager
+def alone(book: Book, name: str) -> Iterator[None]:
+    """One build of a chapter at a time; the lock ends with its process, however that ends."""
+    path = book.root / "_build" / "locks" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        if fcntl:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                print(f"{name}: waits for another build of this chapter to end", flush=True)
+                fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def build_alone(book: Book, name: str, force: bool) -> None:
     notebook, old = prepare(book, name), stored(book, name)
     why = ["asked for"] if force else to_run(notebook, old)
     if why:
@@ -144,6 +186,11 @@ def execute(book: Book, name: str, notebook: NotebookNode) -> None:
         except (DeadKernelError, TimeoutError) as error:
             log.seek(0)
             raise progress.failure(f"{error}\n{log.read()[-2000:]}") from None
+        except AssertionError as error:
+            # Ctrl-C or SIGTERM: nbclient shuts the kernel down itself, and then misses it.
+            if isinstance(error.__context__, DeadKernelError):
+                raise KeyboardInterrupt from None
+            raise
     notebook.metadata.language_info = info  # without this machine's version of Python
     progress.finish()
 
@@ -192,15 +239,20 @@ def plain(text: str) -> str:
 
 def write(path: Path, content: str) -> None:
     """All or nothing: nobody ever sees half a file."""
-    path.parent.mkdir(exist_ok=True)
-    if path.is_file() and path.read_text(encoding="utf-8") == content:
-        return
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        beside.write_text(content, encoding="utf-8")
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+        path.parent.mkdir(exist_ok=True)
+        if path.is_file() and path.read_bytes() == content.encode():
+            return
+        try:
+            beside.write_text(content, encoding="utf-8")
+            os.replace(beside, path)
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise BookError(
+            f"{path} could not be written and is as it was before: {error.strerror or error}"
+        ) from error
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ kernelspec: {display_name: Python 3, language: python, name: python3}
 """
 OPTIONS = ("lang", "quote", "tags", "alt")  # what a text may say about a cell, in this order
 TAGS = {"hide-cell", "nbval-ignore-output", "raises-exception"}
+LANGUAGES = {"en", "zh"}
 INSTALL = "install"  # the tag of the cell that Colab copies begin with
 MARKDOWN = MarkdownIt("commonmark").use(dollarmath_plugin)
 LABEL = re.compile(r"\\label\{(eq:[\w-]+)\}")
@@ -47,6 +48,14 @@ class Book:
     def notebook(self, name: str) -> Path:
         return self.root / "chapters" / f"{name}.ipynb"
 
+    def read(self, name: str) -> str:
+        if not self.text(name).is_file():
+            raise BookError(f"no text/{name}.md; there are: {', '.join(self.names())}")
+        try:
+            return self.text(name).read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise BookError(f"text/{name}.md is not UTF-8: {error}") from error
+
     def names(self) -> list[str]:
         """All chapters: those of the table of contents in its order, then drafts by name."""
         written = {path.stem for path in (self.root / "text").glob("*.md")}
@@ -63,7 +72,7 @@ class Book:
         """The number of each labelled equation: `eq:gru-reset` -> `7.1`."""
         numbers: dict[str, str] = {}
         for place, name in enumerate(self.names(), 1):
-            labels = LABEL.findall(self.text(name).read_text(encoding="utf-8"))
+            labels = LABEL.findall(self.read(name))
             for order, label in enumerate(labels, 1):
                 if not label.startswith(f"eq:{name}-"):
                     raise BookError(f"text/{name}.md: label {label!r} begins not with 'eq:{name}-'")
@@ -75,17 +84,22 @@ class Book:
 
 def read_text(book: Book, name: str) -> NotebookNode:
     """The cells as they are written, checked for options and tags that nobody would heed."""
-    path = book.text(name)
-    if not path.is_file():
-        raise BookError(f"no text/{name}.md; there are: {', '.join(book.names())}")
+    source = book.read(name)
     try:
-        notebook = jupytext.reads(path.read_text(encoding="utf-8"), fmt="md:myst")
+        notebook = jupytext.reads(source, fmt="md:myst")
     except Exception as error:
         raise BookError(f"text/{name}.md: {error}") from error
     for number, cell in enumerate(notebook.cells, 1):
         where = f"text/{name}.md, {cell.cell_type} cell {number} ({first_line(cell)})"
         known_only(where, "option", cell.metadata, OPTIONS)
         known_only(where, "tag", cell.metadata.get("tags", []), TAGS)
+        known_only(where, "language", [cell.metadata.get("lang", "en")], LANGUAGES)
+        alt = cell.metadata.get("alt", {"en": "none", "zh": "无"})
+        if not (isinstance(alt, dict) and set(alt) == LANGUAGES and all(alt.values())):
+            raise BookError(
+                f"{where}: alt describes the figure in both languages, "
+                f'as in {{"en": "…", "zh": "…"}}, not {alt!r}'
+            )
         if "quote" in cell.metadata and cell.source.strip():
             raise BookError(f"{where}: a quoted cell is left empty, the build fills it in")
     return notebook
@@ -183,7 +197,7 @@ def option(value: object) -> str:
 def tidy(book: Book, name: str) -> str:
     """The text of a chapter in the book's own layout."""
     cells = [part for cell in read_text(book, name).cells for part in split(cell)]
-    return write_text(cells, header(book.text(name)))
+    return write_text(cells, header(book.read(name)))
 
 
 def split(cell: NotebookNode) -> list[NotebookNode]:
@@ -209,20 +223,33 @@ def split(cell: NotebookNode) -> list[NotebookNode]:
     return parts
 
 
-def header(path: Path) -> str:
+def header(text: str) -> str:
     """A text's own front matter, or that of a new chapter."""
-    found = (
-        re.match(r"---\n.*?\n---\n", path.read_text(encoding="utf-8"), re.S)
-        if path.is_file()
-        else None
-    )
+    found = re.match(r"---\n.*?\n---\n", text, re.S)
     return found[0] if found else HEADER
+
+
+def read_notebook(path: Path) -> NotebookNode:
+    """A whole and valid notebook."""
+    try:
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
+    except OSError as error:
+        raise BookError(f"{path} cannot be read: {error.strerror or error}") from error
+    except Exception as error:  # JSON cut short, merge marks, a notebook without cells, …
+        raise BookError(f"{path} is no notebook: {str(error)[:300]}") from error
+    return notebook
 
 
 def back(book: Book, path: Path) -> tuple[str, str]:
     """(chapter, text) of a notebook that somebody edited in Jupyter or Colab."""
-    notebook = nbformat.read(path, as_version=4)
+    notebook = read_notebook(path)
     name = notebook.metadata.get("book", {}).get("chapter", path.stem)
+    if name not in book.names():
+        raise BookError(
+            f"{path} belongs to no chapter: there is no text/{name}.md, only "
+            f"{', '.join(book.names())}. For a new chapter, make an empty text/{name}.md first"
+        )
     cells = []
     for number_, cell in enumerate(notebook.cells, 1):
         if INSTALL in cell.metadata.get("tags", []) or not (
@@ -235,7 +262,7 @@ def back(book: Book, path: Path) -> tuple[str, str]:
             refuse_change(book, cell, f"{path.name}, cell {number_}")
             cell.source = ""
         cells.append(cell)
-    return name, write_text(cells, header(book.text(name)))
+    return name, write_text(cells, header(book.read(name)))
 
 
 def refuse_change(book: Book, cell: NotebookNode, where: str) -> None:

@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 
 PACKAGE = "d2lutils"
+RECORDS = "records"  # what tests of many hours found, for a page to show
 
 
 class BookError(Exception):
@@ -26,7 +27,7 @@ def quote(root: Path, dotted: str) -> str:
         names = dotted.split(".")[len(path.relative_to(root).with_suffix("").parts) :]
     if not names or dotted.split(".")[0] != PACKAGE:
         raise BookError(f"quote {dotted!r}: expected a definition, such as {PACKAGE}.gru.GRUCell")
-    source = path.read_text(encoding="utf-8")
+    source = read(path)
     node: ast.AST = ast.parse(source)
     for name in names:
         kinds = (ast.ClassDef, ast.FunctionDef)
@@ -36,6 +37,16 @@ def quote(root: Path, dotted: str) -> str:
         node = found[-1]
     lines = source.splitlines()[node.lineno - 1 : node.end_lineno]
     return textwrap.dedent("\n".join(lines))
+
+
+def read(path: Path) -> str:
+    """A file of the library, which can be parsed."""
+    source = path.read_text(encoding="utf-8")
+    try:
+        ast.parse(source)
+    except SyntaxError as error:
+        raise BookError(f"{path}, line {error.lineno}: {error.msg}: {error.text}") from error
+    return source
 
 
 def module_of(root: Path, dotted: str) -> Path | None:
@@ -60,7 +71,7 @@ def modules_used(root: Path, code: str) -> list[Path]:
         if path not in used:
             used.add(path)
             package = path.parent.relative_to(root).parts
-            for module, name in imports(path.read_text(encoding="utf-8"), package):
+            for module, name in imports(read(path), package):
                 follow(module, name)
 
     def follow(module: str, name: str | None) -> None:
@@ -106,7 +117,7 @@ def handed_on(init: Path, package: tuple[str, ...]) -> dict[str, tuple[str, str]
     """Which module each name comes from that a package's `__init__.py` imports to pass it on."""
     names: dict[str, tuple[str, str]] = {}
     if init.is_file():
-        for node in ast.parse(init.read_text(encoding="utf-8")).body:
+        for node in ast.parse(read(init)).body:
             if isinstance(node, ast.ImportFrom):
                 module = absolute(node, package)
                 names |= {a.asname or a.name: (module, a.name) for a in node.names}
@@ -124,25 +135,28 @@ def pinned(root: Path) -> dict[str, str]:
 def refuse_other_versions(root: Path) -> None:
     """Outputs are stored under the locked versions or not at all."""
     for name, version in pinned(root).items():
-        installed = metadata.version(name)
+        try:
+            installed = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            installed = "(none)"
         if installed not in version.split():
             raise BookError(
-                f"{name} {installed} is installed, requirements.txt says {version}: stored outputs "
-                "are made with the locked versions (make chapters sets them up)"
+                f"{name} {installed} is installed, requirements.txt says {version or 'nothing'}: "
+                "stored outputs are made with the locked versions (make chapters sets them up)"
             )
 
 
 def made_from(root: Path, code: str) -> dict[str, str]:
     """Everything that the outputs of `code` depend on, each with a short digest or version.
 
-    Package data counts where the code or one of its modules says the file's name or how it
-    begins: `characters-gru.npz` where somebody says "characters-gru" or f"characters-{kind}".
+    Package data and records count where the code or one of its modules says the file's name or how
+    it begins: `characters-gru.npz` where somebody says "characters-gru" or f"characters-{kind}".
     """
     modules = modules_used(root, code)
     said = "\n".join([code, *(path.read_text(encoding="utf-8") for path in modules)])
     data = [
         path
-        for path in sorted((root / PACKAGE).rglob("*"))
+        for path in sorted([*(root / PACKAGE).rglob("*"), *(root / RECORDS).glob("*")])
         if path.is_file() and path.suffix not in {".py", ".pyc"}
         if names(path, said)
     ]

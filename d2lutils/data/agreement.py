@@ -154,9 +154,7 @@ def encode_words(sentences: Sequence[Sentence], language: str = "en") -> np.ndar
     Raises:
         ValueError: sentences of different lengths, or a word of another language.
     """
-    lengths = sorted({len(sentence.words) for sentence in sentences})
-    if len(lengths) != 1:
-        raise ValueError(f"`sentences` must have one length. Received: lengths={lengths}")
+    one_length(sentences)
     number = {word: k for k, word in enumerate(WORDS[language])}
     unknown = {word for sentence in sentences for word in sentence.words} - set(number)
     if unknown:
@@ -164,9 +162,21 @@ def encode_words(sentences: Sequence[Sentence], language: str = "en") -> np.ndar
     return np.array([[number[word] for word in s.words] for s in sentences], "int32")
 
 
+def one_length(sentences: Sequence[Sentence]) -> int:
+    """The number of words that every sentence has."""
+    lengths = sorted({len(sentence.words) for sentence in sentences})
+    if len(lengths) != 1:
+        raise ValueError(f"`sentences` must have one length. Received: lengths={lengths}")
+    return lengths[0]
+
+
 def asked(sentences: Sequence[Sentence]) -> np.ndarray:
-    """1 at each word whose successor depends on an earlier word, else 0: (count, words)."""
-    marks = np.zeros((len(sentences), len(sentences[0].words)), "float32")
+    """1 at each word whose successor depends on an earlier word, else 0: (count, words).
+
+    Raises:
+        ValueError: sentences of different lengths.
+    """
+    marks = np.zeros((len(sentences), one_length(sentences)), "float32")
     for row, sentence in enumerate(sentences):
         marks[row, [dependency.target - 1 for dependency in (sentence.long, *sentence.short)]] = 1
     return marks
@@ -182,11 +192,18 @@ def right_answers(
         which: "long", or "short" for those inside the clauses.
 
     Raises:
-        ValueError: another `which`, or sentences without a short dependency.
+        ValueError: another `which`, sentences without a short dependency, or scores of other
+            sentences or of another language.
     """
     if which not in ("long", "short"):
         raise ValueError(f"`which` must be 'long' or 'short'. Received: which={which!r}")
     number = {word: k for k, word in enumerate(WORDS[language])}
+    count, words, size = np.shape(scores)[-3:]
+    if (count, size) != (len(sentences), len(number)) or words < one_length(sentences) - 2:
+        raise ValueError(
+            f"`scores` must have shape (…, {len(sentences)}, {one_length(sentences)}, "
+            f"{len(number)}), for `sentences` in {language!r}. Received: {np.shape(scores)}"
+        )
     found = []
     for row, sentence in enumerate(sentences):
         for one in (sentence.long,) if which == "long" else sentence.short:

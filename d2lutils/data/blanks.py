@@ -170,6 +170,11 @@ def check(language: str, part: str) -> None:
         raise ValueError(f"`part` must be one of {PARTS}. Received: part={part!r}")
 
 
+def not_empty(sentences: Sequence[Sentence]) -> None:
+    if not sentences:
+        raise ValueError("`sentences` must hold at least one. Received: none")
+
+
 def part_of(sentence: Sentence) -> str:
     """A quarter of all sentences is held out; the answer has no say in it."""
     digest = hashlib.sha256(" ".join(sentence.words).encode()).digest()
@@ -183,7 +188,11 @@ def ceiling(sentences: Sequence[Sentence], sides: str) -> float:
 
     Args:
         sides: "left" (the words up to the place) or "both".
+
+    Raises:
+        ValueError: no sentences, or other sides.
     """
+    not_empty(sentences)
     if sides not in ("left", "both"):
         raise ValueError(f"`sides` must be 'left' or 'both'. Received: sides={sides!r}")
     answers: dict[tuple, Counter] = defaultdict(Counter)
@@ -198,9 +207,21 @@ def to_arrays(
     """Sentences as numbers -> x (n, steps), y (n, steps), weights (n, steps), padded with 0.
 
     x counts `words` from 1; y is the place in `answers` where `weights` is one, else 0.
+
+    Raises:
+        ValueError: no sentences, or one with a word or an answer that the lists lack.
     """
+    not_empty(sentences)
     number = {word: k for k, word in enumerate(words, 1)}
     class_of = {answer: k for k, answer in enumerate(answers)}
+    for name, known, used in (
+        ("words", number, {word for sentence in sentences for word in sentence.words}),
+        ("answers", class_of, {sentence.answer for sentence in sentences}),
+    ):
+        if missing := sorted(used - set(known)):
+            raise ValueError(
+                f"`{name}` must hold all that `sentences` use. Missing: {', '.join(missing)}"
+            )
     steps = max(len(sentence.words) for sentence in sentences)
     x, y = np.zeros((2, len(sentences), steps), "int32")
     weights = np.zeros((len(sentences), steps), "float32")

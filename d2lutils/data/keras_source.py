@@ -55,9 +55,13 @@ def keras_source(
         validation: names of the families to choose by.
 
     Raises:
+        TypeError: a name alone, without a tuple around it.
         ValueError: an unknown family, or one that is named twice.
         FileNotFoundError: the installed Keras keeps its layers elsewhere.
     """
+    for argument, names in (("held_out", held_out), ("validation", validation)):
+        if isinstance(names, str):
+            raise TypeError(f"`{argument}` must be a tuple of names. Received: {names!r}")
     version, texts = read_families()
     taken = (*held_out, *validation)
     unknown = [name for name in taken if name not in texts]

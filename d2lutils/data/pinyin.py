@@ -71,7 +71,16 @@ class Readings:
             y: (phrases, 4) numbers of readings in `classes`, 0 where nothing is asked.
             weights: (phrases, 4) one where a character has several readings and its reading here
                 is one of them, else zero.
+
+        Raises:
+            ValueError: a phrase of more than four characters, or not one reading for each.
         """
+        for phrase, readings in phrases.items():
+            if not len(phrase) == len(readings) <= LONGEST:
+                raise ValueError(
+                    f"`phrases` must map up to {LONGEST} characters to as many readings. "
+                    f"Received: {phrase!r}: {readings!r}"
+                )
         number = {character: k for k, character in enumerate(self.characters, 2)}
         place = {reading: k for k, reading in enumerate(self.classes)}
         rows = [row for row in phrases.items() if any(self.asked(*row))]

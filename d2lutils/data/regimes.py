@@ -53,14 +53,14 @@ def regimes(
 
     Raises:
         ValueError: an unknown part, a number of series or steps below 1, a `stay` outside (0, 1),
-            or a swing that would grow for ever.
+            noise that is not positive, or a swing that would grow for ever.
     """
     if part not in STREAMS:
         raise ValueError(f"`part` must be one of {list(STREAMS)}. Received: part={part!r}")
     for name, value in (("series", series), ("steps", steps)):
         if value < 1:
             raise ValueError(f"`{name}` must be at least 1. Received: {name}={value}")
-    check(stay, swing)
+    check(stay, swing, noise)
     chance = np.random.default_rng([seed, STREAMS[part]])
     first = chance.random((series, 1)) < 0.5
     switches = chance.random((series, steps - 1)) >= stay
@@ -91,9 +91,16 @@ def best_reader(
     have a smaller mean squared error. The first two returns are taken as given, not explained.
 
     The filter follows the regimes of three steps in a row, eight triples, by Bayes' rule.
+
+    Raises:
+        ValueError: returns of another rank, or parameters that `regimes` refuses.
     """
-    check(stay, swing)
+    check(stay, swing, noise)
     returns = np.asarray(returns, "float64")
+    if returns.ndim != 2:
+        raise ValueError(
+            f"`returns` must have shape (series, steps). Received: shape {returns.shape}"
+        )
     triples = np.array([(i, j, k) for i in (0, 1) for j in (0, 1) for k in (0, 1)])  # t-2, t-1, t
     levels = drift * (2 * triples - 1)
     offset = levels @ [-swing[1], -swing[0], 1.0]  # mean of r_t - swing · (r_{t-1}, r_{t-2})
@@ -116,7 +123,9 @@ def best_reader(
     return bull, expected
 
 
-def check(stay: float, swing: tuple[float, float]) -> None:
+def check(stay: float, swing: tuple[float, float], noise: float) -> None:
+    if not noise > 0:
+        raise ValueError(f"`noise` must be positive. Received: noise={noise}")
     if not 0 < stay < 1:
         raise ValueError(f"`stay` must lie strictly between 0 and 1. Received: stay={stay}")
     if growth(swing) >= 1:
