@@ -23,6 +23,8 @@ class Bidirectional(keras.layers.Layer):
         layer: the recurrent layer to copy for the forward direction (`Recurrent`, or a drop-in).
         merge_mode: how the two outputs of a step are joined: one of "concat", "sum", "ave",
             "mul", None.
+        weights: arrays for both layers, forward first, in the order of `get_weights`; random
+            ones by default.
         backward_layer: the layer for the other direction; by default a second copy of `layer`.
         **kwargs: `name`, `dtype`, `trainable`.
 
@@ -33,7 +35,9 @@ class Bidirectional(keras.layers.Layer):
             number of initial states.
     """
 
-    def __init__(self, layer, merge_mode: str | None = "concat", backward_layer=None, **kwargs):
+    def __init__(
+        self, layer, merge_mode: str | None = "concat", weights=None, backward_layer=None, **kwargs
+    ):
         if merge_mode not in MERGE:
             raise ValueError(
                 f"`merge_mode` must be one of {list(MERGE)}. Received: merge_mode={merge_mode!r}"
@@ -43,9 +47,10 @@ class Bidirectional(keras.layers.Layer):
                 "`layer` must be a recurrent layer, as `Recurrent` or `keras.layers.LSTM`. "
                 f"Received: layer={layer!r}"
             )
-        kwargs.setdefault("dtype", layer.dtype_policy)
+        kwargs["dtype"] = kwargs.get("dtype") or layer.dtype_policy
         super().__init__(**kwargs)
         self.merge_mode = merge_mode
+        self.first_weights = weights
         self.forward_layer = copy(layer, "forward", layer.go_backwards)
         self.backward_layer = backward_layer or copy(layer, "backward", not layer.go_backwards)
         check_pair(self.forward_layer, self.backward_layer)
@@ -63,6 +68,9 @@ class Bidirectional(keras.layers.Layer):
             if not direction.built:
                 direction.build(sequences_shape)
         self.built = True
+        if self.first_weights is not None:
+            self.set_weights(self.first_weights)
+            self.first_weights = None
 
     def call(self, sequences, initial_state=None, mask=None, training=False):
         first, second = self.halves(initial_state)
@@ -75,6 +83,7 @@ class Bidirectional(keras.layers.Layer):
             states = (*first, *second)
         if self.return_sequences:
             backward = ops.flip(backward, axis=1)  # computed from the end: turn it round
+        forward, backward = (ops.cast(y, self.compute_dtype) for y in (forward, backward))
         merged = MERGE[self.merge_mode](forward, backward)
         if not self.return_state:
             return merged
@@ -105,16 +114,24 @@ class Bidirectional(keras.layers.Layer):
         return (output, *states) if self.return_state else output
 
     def compute_mask(self, sequences, mask=None):
-        outputs = 2 if self.merge_mode is None else 1
-        masks = [mask if self.return_sequences else None] * outputs
-        if self.return_state:
-            masks += [None] * (2 * len(self.forward_layer.sizes))
+        masks = self.forward_layer.compute_mask(sequences, mask)
+        output, *states = masks if self.return_state else [masks]
+        masks = [output] * (2 if self.merge_mode is None else 1) + 2 * states
         return masks if len(masks) > 1 else masks[0]
 
-    def reset_state(self) -> None:
-        """Set the kept states of both directions to zero."""
-        self.forward_layer.reset_state()
-        self.backward_layer.reset_state()
+    @property
+    def states(self):
+        """The states kept between batches, forward ones first; None unless stateful and built."""
+        kept = self.forward_layer.states, self.backward_layer.states
+        return None if None in kept else [*kept[0], *kept[1]]
+
+    def reset_state(self, states=None) -> None:
+        """Set the kept states to zero, or to `states`, the forward ones first."""
+        first, second = self.halves(states)
+        self.forward_layer.reset_state(*[first] if first else [])
+        self.backward_layer.reset_state(*[second] if second else [])
+
+    reset_states = reset_state
 
     def get_config(self) -> dict:
         return {

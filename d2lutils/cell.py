@@ -6,6 +6,15 @@ import inspect
 import keras
 from keras import ops
 
+from d2lutils.dropout import DropoutMasks, rate
+
+SERIALIZERS = {
+    "activation": keras.activations,
+    "initializer": keras.initializers,
+    "regularizer": keras.regularizers,
+    "constraint": keras.constraints,
+}
+
 
 def positive(name: str, value: int) -> int:
     """Return `value` if it is an integer of at least 1; raise a ValueError naming `name` if not."""
@@ -25,6 +34,20 @@ def like_size(states, state_size):
     return states[0] if isinstance(state_size, int) else states
 
 
+def width_of(cell) -> int:
+    """The width of a cell's output: that of its first state, unless it says otherwise."""
+    return getattr(cell, "output_size", None) or keras.tree.flatten(cell.state_size)[0]
+
+
+def zero_states(cell, batch_size):
+    """A cell's own first state, or zeros in the form of its `state_size`."""
+    if hasattr(cell, "get_initial_state"):
+        return cell.get_initial_state(batch_size=batch_size)
+    return keras.tree.map_structure(
+        lambda size: ops.zeros((batch_size, size), cell.compute_dtype), cell.state_size
+    )
+
+
 def call_cell(cell, inputs, states: list, training: bool):
     """Call any cell that follows Keras' protocol -> output, list of states."""
     options = {"training": training} if takes_training(type(cell)) else {}
@@ -37,7 +60,7 @@ def takes_training(cell_class: type) -> bool:
     return "training" in inspect.signature(cell_class.call).parameters
 
 
-class Cell(keras.layers.Layer):
+class Cell(keras.layers.Layer, DropoutMasks):
     """Base of the cells: one step of a recurrent network, with Keras' cell protocol.
 
     A subclass names its gates and its states and writes the mathematics of one step:
@@ -63,15 +86,25 @@ class Cell(keras.layers.Layer):
         recurrent_activation: the function of the gates (sigma in the book).
         use_bias: whether the projections add a bias.
         kernel_initializer, recurrent_initializer, bias_initializer: as in `keras.layers`.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: as in `keras.layers`.
+        kernel_constraint, recurrent_constraint, bias_constraint: as in `keras.layers`.
+        dropout: fraction of the input to drop in training, from 0 to 1.
+        recurrent_dropout: fraction of the state to drop where it enters a projection. Each gate
+            has then masks of its own, of the input as well.
+        seed: of the dropout masks.
+        implementation: 1 gives each gate its own mask of the input without recurrent_dropout
+            too; 2 does not. (In Keras it also chooses between two ways to compute the same.)
         **kwargs: `name`, `dtype`, `trainable`, as for every Keras layer.
 
     Raises:
-        ValueError: `units` is not a positive integer.
+        ValueError: `units` is not a positive integer, a rate is not from 0 to 1, an unknown
+            `implementation`.
     """
 
     gates: tuple[str, ...] = ()
     states: tuple[str, ...] = ("h",)
     state_bias = False
+    dropping = False  # whether the projections apply their masks
 
     def __init__(
         self,
@@ -82,6 +115,16 @@ class Cell(keras.layers.Layer):
         kernel_initializer="glorot_uniform",
         recurrent_initializer="orthogonal",
         bias_initializer="zeros",
+        kernel_regularizer=None,
+        recurrent_regularizer=None,
+        bias_regularizer=None,
+        kernel_constraint=None,
+        recurrent_constraint=None,
+        bias_constraint=None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        implementation: int = 2,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -92,6 +135,24 @@ class Cell(keras.layers.Layer):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.recurrent_regularizer = keras.regularizers.get(recurrent_regularizer)
+        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
+        self.kernel_constraint = keras.constraints.get(kernel_constraint)
+        self.recurrent_constraint = keras.constraints.get(recurrent_constraint)
+        self.bias_constraint = keras.constraints.get(bias_constraint)
+        self.dropout = rate("dropout", dropout)
+        self.recurrent_dropout = rate("recurrent_dropout", recurrent_dropout)
+        if implementation not in (1, 2):
+            raise ValueError(
+                f"`implementation` must be 1 or 2. Received: implementation={implementation!r}"
+            )
+        self.implementation = implementation
+        if len(self.gates) > 1 and (recurrent_dropout or implementation == 1):
+            self.masks = len(self.gates)
+        self.seed = seed
+        drops = dropout or recurrent_dropout
+        self.seed_generator = keras.random.SeedGenerator(seed) if drops else None
 
     @property
     def state_size(self) -> int | list[int]:
@@ -105,17 +166,28 @@ class Cell(keras.layers.Layer):
     def build(self, input_shape):
         width = len(self.gates) * self.units
         self.kernel = self.add_weight(
-            shape=(input_shape[-1], width), initializer=self.kernel_initializer, name="kernel"
+            shape=(input_shape[-1], width),
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+            name="kernel",
         )
         self.recurrent_kernel = self.add_weight(
             shape=(self.units, width),
             initializer=self.recurrent_initializer,
+            regularizer=self.recurrent_regularizer,
+            constraint=self.recurrent_constraint,
             name="recurrent_kernel",
         )
         self.bias = None
         if self.use_bias:
-            shape = (2, width) if self.state_bias else (width,)
-            self.bias = self.add_weight(shape=shape, initializer=self.initial_bias, name="bias")
+            self.bias = self.add_weight(
+                shape=(2, width) if self.state_bias else (width,),
+                initializer=self.initial_bias,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+                name="bias",
+            )
         self.built = True
 
     def initial_bias(self, shape, dtype=None):
@@ -123,15 +195,12 @@ class Cell(keras.layers.Layer):
         return self.bias_initializer(shape, dtype=dtype)
 
     def project_input(self, x):
-        """X W_x + b for all gates: (..., d) -> (..., g·h)."""
-        projected = ops.dot(x, self.kernel)
-        if self.bias is None:
-            return projected
-        return projected + (self.bias[0] if self.state_bias else self.bias)
-
-    @property
-    def has_state_bias(self) -> bool:
-        return self.use_bias and self.state_bias
+        """X W_x + b for all gates: (batch, d) or (batch, steps, d) -> (..., g·h)."""
+        masks = None
+        if self.dropping:
+            masks = self.get_dropout_mask(x if len(x.shape) == 2 else x[:, 0])
+        bias = self.bias[0] if self.has_state_bias else self.bias
+        return project(x, self.kernel, bias, masks)
 
     def project_state(self, h, *gates: str):
         """H W_h (and its own bias, where the cell has one): (batch, h) -> (batch, len(gates)·h).
@@ -139,12 +208,17 @@ class Cell(keras.layers.Layer):
         Without `gates`: for all of them. Else for the named ones, which must be neighbours.
         """
         kernel, bias = self.recurrent_kernel, self.bias[1] if self.has_state_bias else None
+        masks = self.get_recurrent_dropout_mask(h) if self.dropping else None
         if gates:
             first = self.gates.index(gates[0])
             columns = slice(first * self.units, (first + len(gates)) * self.units)
             kernel, bias = kernel[:, columns], None if bias is None else bias[columns]
-        projected = ops.matmul(h, kernel)
-        return projected if bias is None else projected + bias
+            masks = masks[first : first + len(gates)] if isinstance(masks, list) else masks
+        return project(h, kernel, bias, masks)
+
+    @property
+    def has_state_bias(self) -> bool:
+        return self.use_bias and self.state_bias
 
     def split(self, a):
         """Cut (batch, k·h) into k blocks (batch, h), one for each gate."""
@@ -155,6 +229,7 @@ class Cell(keras.layers.Layer):
         raise NotImplementedError(f"{type(self).__name__} must define step(x, states)")
 
     def call(self, inputs, states, training=False):
+        self.dropping = bool(training)
         return self.step(self.project_input(inputs), as_list(states))
 
     def get_initial_state(self, batch_size=None):
@@ -162,13 +237,26 @@ class Cell(keras.layers.Layer):
         return [ops.zeros((batch_size, self.units), self.compute_dtype) for _ in self.states]
 
     def get_config(self) -> dict:
-        return {
-            **super().get_config(),
-            "units": self.units,
-            "activation": keras.activations.serialize(self.activation),
-            "recurrent_activation": keras.activations.serialize(self.recurrent_activation),
-            "use_bias": self.use_bias,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "recurrent_initializer": keras.initializers.serialize(self.recurrent_initializer),
-            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
-        }
+        config = super().get_config()
+        for name in CONFIGURED:
+            value, kind = getattr(self, name), name.rpartition("_")[2]
+            config[name] = SERIALIZERS[kind].serialize(value) if kind in SERIALIZERS else value
+        return config
+
+
+CONFIGURED = list(inspect.signature(Cell).parameters)[:-1]  # every argument but **kwargs
+
+
+def project(a, kernel, bias, masks=None):
+    """A W + b, with A (batch, ..., n) dropped by one mask (batch, n) or by one for each gate."""
+    product = ops.matmul if len(a.shape) == 2 else ops.dot
+    drop = lambda mask: a * (mask if len(a.shape) == 2 else mask[:, None])
+    if masks is None:
+        projected = product(a, kernel)
+    elif isinstance(masks, list):
+        blocks = ops.split(kernel, len(masks), axis=-1)
+        each = [product(drop(mask), block) for mask, block in zip(masks, blocks)]
+        projected = ops.concatenate(each, axis=-1)
+    else:
+        projected = product(drop(masks), kernel)
+    return projected if bias is None else projected + bias

@@ -2,7 +2,7 @@
 
 import keras
 
-from d2lutils.cell import as_list, call_cell, like_size
+from d2lutils.cell import as_list, call_cell, like_size, width_of, zero_states
 
 
 class StackedCells(keras.layers.Layer):
@@ -12,6 +12,7 @@ class StackedCells(keras.layers.Layer):
 
     Args:
         cells: a non-empty list of cells (this book's or Keras').
+        **kwargs: `name`, `dtype`, `trainable`. The dtype is the first cell's where none is given.
 
     Raises:
         ValueError: `cells` is empty or holds something that is not a cell.
@@ -26,7 +27,7 @@ class StackedCells(keras.layers.Layer):
                     "`cells` must hold cells, layers with `call(inputs, states)` and `state_size`. "
                     f"Received: {cell!r}"
                 )
-        kwargs.setdefault("dtype", cells[0].dtype_policy)
+        kwargs["dtype"] = kwargs.get("dtype") or cells[0].dtype_policy
         super().__init__(**kwargs)
         self.cells = list(cells)
 
@@ -36,13 +37,13 @@ class StackedCells(keras.layers.Layer):
 
     @property
     def output_size(self) -> int:
-        return self.cells[-1].output_size
+        return width_of(self.cells[-1])
 
     def build(self, input_shape):
         for cell in self.cells:
             if not cell.built:
                 cell.build(input_shape)
-            input_shape = (input_shape[0], cell.output_size)
+            input_shape = (input_shape[0], width_of(cell))
         self.built = True
 
     def call(self, inputs, states, training=False):
@@ -53,10 +54,7 @@ class StackedCells(keras.layers.Layer):
         return inputs, new_states
 
     def get_initial_state(self, batch_size=None) -> list:
-        return [
-            like_size(cell.get_initial_state(batch_size=batch_size), cell.state_size)
-            for cell in self.cells
-        ]
+        return [like_size(zero_states(cell, batch_size), cell.state_size) for cell in self.cells]
 
     def get_config(self) -> dict:
         cells = [keras.saving.serialize_keras_object(cell) for cell in self.cells]

@@ -6,6 +6,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+MODES = {
+    "eager": lambda function: function,
+    "graph": tf.function,
+    "xla": tf.function(jit_compile=True),
+}
+
 
 @dataclass(frozen=True)
 class Row:
@@ -59,6 +65,8 @@ def match(
     *,
     initial_state=None,
     mask=None,
+    training: bool | None = None,
+    mode: str = "eager",
     tolerance: float = 1e-10,
     seed: int = 0,
     digits: bool = False,
@@ -74,25 +82,34 @@ def match(
         x: input (batch, steps, d), or its shape, for which standard normal numbers are drawn.
         initial_state: list of arrays, as the layers take it.
         mask: booleans (batch, steps).
+        training: as the layers take it. With True, both draw the same dropout masks, provided that
+            they draw as many in the same order, and not in mode "xla": XLA draws other numbers.
+        mode: how `ours` is computed: "eager", "graph" (`tf.function`) or "xla" (compiled by XLA).
+            `theirs` is always computed eagerly.
         tolerance: bound on each difference, relative to the tensor's largest magnitude.
             1e-10 needs layers made with dtype="float64".
         seed: of the random numbers.
         digits: show the differences; they vary from one processor to the next.
 
     Raises:
-        ValueError: the layers' weights do not fit together.
+        ValueError: the layers' weights do not fit together, or an unknown mode.
         AssertionError: some tensor differs by `tolerance` or more; the message is the table.
     """
+    if mode not in MODES:
+        raise ValueError(f"`mode` must be one of {list(MODES)}. Received: mode={mode!r}")
     rng = np.random.default_rng(seed)
     if isinstance(x, tuple):
         x = rng.standard_normal(x)
-    arguments = {"initial_state": initial_state, "mask": mask}
+    arguments = {"initial_state": initial_state, "mask": mask, "training": training}
     arguments = {name: value for name, value in arguments.items() if value is not None}
-    theirs(x, **arguments), ours(x, **arguments)  # the first call builds a layer
+    for layer in (theirs, ours):
+        if not layer.built:
+            layer(x, **arguments)
     share_random_weights(ours, theirs, rng)
+    share_seeds(ours, theirs)
 
-    expected = run(theirs, x, arguments, np.random.default_rng(seed))
-    actual = run(ours, x, arguments, np.random.default_rng(seed))
+    expected = run(theirs, x, arguments, seed)
+    actual = run(ours, x, arguments, seed, MODES[mode])
     if actual.keys() != expected.keys():
         raise ValueError(
             "`ours` and `theirs` give different things. "
@@ -121,7 +138,18 @@ def share_random_weights(ours, theirs, rng):
     ours.set_weights(theirs.get_weights())
 
 
-def run(layer, x, arguments: dict, rng) -> dict:
+def share_seeds(ours, theirs):
+    """Let both layers draw the same dropout masks next."""
+    generators = [
+        [part.seed_generator for part in layer._flatten_layers() if hasattr(part, "seed_generator")]
+        for layer in (ours, theirs)
+    ]
+    for mine, other in zip(*generators):
+        if mine is not None and other is not None:
+            mine.state.assign(other.state)
+
+
+def run(layer, x, arguments: dict, seed: int, compiled=MODES["eager"]) -> dict:
     """Outputs, states and gradients of one layer, by name."""
     x = tf.convert_to_tensor(x)
     inputs = {"input": x} if x.dtype.is_floating else {}
@@ -135,16 +163,20 @@ def run(layer, x, arguments: dict, rng) -> dict:
         number = f" {names[: k + 1].count(name)}" if names.count(name) > 1 else ""
         inputs[name + number] = weight.value
 
-    with tf.GradientTape() as tape:
-        tape.watch(list(inputs.values()))
-        outputs = keras.tree.flatten(layer(x, **arguments))
-        total = sum(
-            tf.reduce_sum(y * tf.cast(rng.standard_normal(y.shape), y.dtype)) for y in outputs
-        )
-    gradients = tape.gradient(total, list(inputs.values()))
+    @compiled
+    def outputs_and_gradients():
+        rng = np.random.default_rng(seed)
+        with tf.GradientTape() as tape:
+            tape.watch(list(inputs.values()))
+            outputs = keras.tree.flatten(layer(x, **arguments))
+            total = sum(
+                tf.reduce_sum(y * tf.cast(rng.standard_normal(y.shape), y.dtype)) for y in outputs
+            )
+        return outputs, tape.gradient(total, inputs)
 
+    outputs, gradients = outputs_and_gradients()
     found = {f"state {k}" if k else "output": y.numpy() for k, y in enumerate(outputs)}
-    for name, gradient in zip(inputs, gradients, strict=True):
+    for name, gradient in gradients.items():
         if gradient is None:
             raise ValueError(f"{layer.name} does not depend on its {name}: there is no gradient")
         found[f"gradient of {name}"] = tf.convert_to_tensor(gradient).numpy()

@@ -6,7 +6,9 @@ import keras
 import tensorflow as tf
 from keras import ops, tree
 
-from d2lutils.cell import Cell, as_list, call_cell
+from d2lutils.cell import Cell, as_list, call_cell, width_of, zero_states
+from d2lutils.compose import StackedCells
+from d2lutils.dropout import masks_of_one_run
 
 
 class Recurrent(keras.layers.Layer):
@@ -16,29 +18,32 @@ class Recurrent(keras.layers.Layer):
     (batch, h); with return_state a tuple of that and the last states.
 
     In eager mode the loop is a plain Python loop; in a graph it is a graph loop, so that
-    the graph does not grow with the number of steps.
+    the graph does not grow with the number of steps, but with `unroll`.
 
     Args:
-        cell: any cell that follows Keras' protocol; one of this book's has its input
-            projected for all steps at once.
+        cell: any cell that follows Keras' protocol, or a list of cells to stack; one of this
+            book's has its input projected for all steps at once.
         return_sequences: return the output of every step, not of the last one alone.
         return_state: return the last states as well.
         go_backwards: take the steps from last to first; outputs stay in the order of computation.
         stateful: begin each batch with the states that the batch before left behind.
+        unroll: write every step into the graph, which must then know their number.
         zero_output_for_mask: write zeros, not the output before, at masked steps.
-        **kwargs: `name`, `dtype`, `trainable`. The dtype is the cell's where none is given.
+        **kwargs: `name`, `dtype`, `trainable`, `activity_regularizer`. The dtype is the cell's
+            where none is given.
 
     Call arguments:
         sequences: (batch, steps, d).
-        initial_state: list of the first states, zeros by default.
+        initial_state: the first states, in the form of `cell.state_size` (a list, of lists for
+            stacked cells); zeros by default.
         mask: (batch, steps) or (batch, steps, 1), true where a step counts. A masked step keeps
             the state and repeats the output before it (zeros before the first step that counts).
         training: handed to cells that ask for it.
 
     Raises:
-        ValueError: sequences of another rank or width, a mask of another shape, a wrong number
-            of states, a stateful layer without a fixed batch size or with another one, a Keras
-            cell with dropout.
+        ValueError: ragged sequences or those of another rank or width, a mask of another shape, a
+            wrong number of states, a stateful layer without a fixed batch size or with another
+            one, `unroll` with an unknown number of steps.
     """
 
     def __init__(
@@ -48,29 +53,25 @@ class Recurrent(keras.layers.Layer):
         return_state: bool = False,
         go_backwards: bool = False,
         stateful: bool = False,
+        unroll: bool = False,
         zero_output_for_mask: bool = False,
         **kwargs,
     ):
+        if isinstance(cell, (list, tuple)):
+            cell = StackedCells(cell)
         if not hasattr(cell, "state_size") or not hasattr(cell, "call"):
             raise ValueError(
                 "`cell` must be a layer with `call(inputs, states)` and `state_size`. "
                 f"Received: cell={cell!r}"
             )
-        for inner in getattr(cell, "cells", [cell]):
-            # Keras' cells rely on their loop to renew their dropout masks.
-            if getattr(inner, "dropout", 0) or getattr(inner, "recurrent_dropout", 0):
-                raise ValueError(
-                    "`cell` must have no dropout of its own: use `keras.layers.RNN` for it. "
-                    f"Received: {inner.name} with dropout={inner.dropout}, "
-                    f"recurrent_dropout={inner.recurrent_dropout}"
-                )
-        kwargs.setdefault("dtype", cell.dtype_policy)
+        kwargs["dtype"] = kwargs.get("dtype") or cell.dtype_policy
         super().__init__(**kwargs)
         self.cell = cell
         self.return_sequences = return_sequences
         self.return_state = return_state
         self.go_backwards = go_backwards
         self.stateful = stateful
+        self.unroll = unroll
         self.zero_output_for_mask = zero_output_for_mask
         self.supports_masking = True
         # Keras would count variables held directly as weights; states are not weights.
@@ -100,9 +101,13 @@ class Recurrent(keras.layers.Layer):
             )
         self.built = True
 
+    def compute_output_spec(self, sequences, *args, **kwargs):
+        self.check(sequences)  # a symbolic call should not put off what it can know
+        return super().compute_output_spec(sequences, *args, **kwargs)
+
     def compute_output_shape(self, sequences_shape, initial_state_shape=None):
         batch, steps = sequences_shape[:2]
-        size = self.cell.output_size
+        size = width_of(self.cell)
         output = (batch, steps, size) if self.return_sequences else (batch, size)
         if not self.return_state:
             return output
@@ -125,57 +130,77 @@ class Recurrent(keras.layers.Layer):
 
     def get_initial_state(self, batch_size: int) -> list:
         """Zeros, one entry for each state of the cell."""
-        return as_list(self.cell.get_initial_state(batch_size=batch_size))
+        return as_list(zero_states(self.cell, batch_size))
 
     @property
     def states(self):
         """The states kept between batches: a list of variables, None unless stateful and built."""
         return self._memory.states
 
-    def reset_state(self) -> None:
-        """Set the kept states to zero."""
-        for state in tree.flatten(self.states or []):
-            state.assign(ops.zeros_like(state))
+    def reset_state(self, states=None) -> None:
+        """Set the kept states to zero, or to `states` (in the form of `initial_state`)."""
+        kept = tree.flatten(self.states or [])
+        if states is None:
+            states = [ops.zeros_like(state) for state in kept]
+        elif not kept:
+            raise ValueError("`states` can be set in a layer with `stateful=True` that is built")
+        else:
+            states = self.checked("states", states, kept[0].shape[0])
+        for state, value in zip(kept, tree.flatten(states)):
+            state.assign(value)
+
+    reset_states = reset_state
 
     def first_states(self, sequences, initial_state) -> list:
         if initial_state is not None:
-            states = as_list(initial_state)
-            if len(states) != len(self.sizes):
-                raise ValueError(
-                    f"`initial_state` must hold {len(self.sizes)} state(s) for {self.cell.name}. "
-                    f"Received: {len(states)}"
-                )
-            self.check_states(states, sequences.shape[0])
+            states = self.checked("initial_state", initial_state, sequences.shape[0])
         elif self.stateful:
             states = tree.map_structure(lambda state: state.value, self.states)
         else:
             states = self.get_initial_state(ops.shape(sequences)[0])
         return tree.map_structure(lambda state: ops.cast(state, self.cell.compute_dtype), states)
 
-    def check_states(self, states, batch):
-        for state, size in zip(tree.flatten(states), tree.flatten(self.sizes), strict=True):
+    def checked(self, name: str, states, batch: int | None) -> list:
+        """The states as tensors in a list, if they have the number and the sizes of the cell's."""
+        states = as_list(states)
+        if len(states) != len(self.sizes) or len(tree.flatten(states)) != len(
+            tree.flatten(self.sizes)
+        ):
+            raise ValueError(
+                f"`{name}` must hold {len(self.sizes)} state(s) for {self.cell.name}, of sizes "
+                f"{self.sizes}. Received: {len(states)}"
+            )
+        states = tree.map_structure(ops.convert_to_tensor, states)
+        for state, size in zip(tree.flatten(states), tree.flatten(self.sizes)):
             got = tuple(state.shape)
             if len(got) != 2 or got[1] != size or None not in (got[0], batch) and got[0] != batch:
                 raise ValueError(
-                    f"`initial_state` must hold states of shape {(batch, size)}. Received: {got}"
+                    f"`{name}` must hold states of shape {(batch, size)}. Received: {got}"
                 )
+        return states
 
     # --- the run --------------------------------------------------------------------------
 
     def call(self, sequences, initial_state=None, mask=None, training=False):
         self.check(sequences, mask)
+        sequences = ops.cast(sequences, self.cell.compute_dtype)
         states = self.first_states(sequences, initial_state)
-        x, step = self.prepare(sequences, training)
-        output, outputs, states = scan(
-            step,
-            x,
-            states,
-            mask=mask,
-            width=self.cell.output_size,
-            backwards=self.go_backwards,
-            keep_outputs=self.return_sequences,
-            zero_output_for_mask=self.zero_output_for_mask,
-        )
+        step = lambda x, states: call_cell(self.cell, x, states, training)
+        with masks_of_one_run(step, sequences, states, self.cell, training):
+            if isinstance(self.cell, Cell):  # one large product now, not a small one each step
+                self.cell.dropping = bool(training)
+                sequences, step = self.cell.project_input(sequences), self.cell.step
+            output, outputs, states = scan(
+                step,
+                sequences,
+                states,
+                mask=mask,
+                width=width_of(self.cell),
+                backwards=self.go_backwards,
+                unroll=self.unroll,
+                keep_outputs=self.return_sequences,
+                zero_output_for_mask=self.zero_output_for_mask,
+            )
         if self.stateful:
             tree.map_structure(lambda kept, new: kept.assign(new), self.states, states)
         result = outputs if self.return_sequences else output
@@ -184,19 +209,22 @@ class Recurrent(keras.layers.Layer):
         )
         return (result, *states) if self.return_state else result
 
-    def prepare(self, sequences, training):
-        """What the loop walks over, and the step it takes."""
-        sequences = ops.cast(sequences, self.cell.compute_dtype)
-        if isinstance(self.cell, Cell):  # one large product now instead of a small one each step
-            return self.cell.project_input(sequences), self.cell.step
-        return sequences, lambda x, states: call_cell(self.cell, x, states, training)
-
-    def check(self, sequences, mask):
+    def check(self, sequences, mask=None):
+        if isinstance(sequences, tf.RaggedTensor) or getattr(sequences, "ragged", False):
+            raise ValueError(
+                "`sequences` must not be ragged: pad them, as `sequences.to_tensor()` does, and "
+                "say with `mask` which steps count. Received: a ragged tensor"
+            )
         shape = tuple(sequences.shape)
         if len(shape) != 3 or shape[-1] != self.width:
             raise ValueError(
                 f"`sequences` must have shape (batch, steps, {self.width}), the width that this "
                 f"layer was built for. Received: sequences.shape={shape}"
+            )
+        if self.unroll and shape[1] is None:
+            raise ValueError(
+                "`unroll=True` needs a known number of steps: give the model's `Input` a shape "
+                f"(steps, width). Received: sequences.shape={shape}"
             )
         if self.stateful:
             batch = tree.flatten(self.states)[0].shape[0]
@@ -224,7 +252,9 @@ class Recurrent(keras.layers.Layer):
             "return_state": self.return_state,
             "go_backwards": self.go_backwards,
             "stateful": self.stateful,
+            "unroll": self.unroll,
             "zero_output_for_mask": self.zero_output_for_mask,
+            "activity_regularizer": keras.regularizers.serialize(self.activity_regularizer),
         }
 
     @classmethod
@@ -234,7 +264,7 @@ class Recurrent(keras.layers.Layer):
 
 
 def scan(
-    step, x, states, *, mask=None, width, backwards, keep_outputs, zero_output_for_mask
+    step, x, states, *, mask, width, backwards, unroll, keep_outputs, zero_output_for_mask
 ) -> tuple:
     """Take `step` over the second axis of `x` -> last output, all outputs or None, last states.
 
@@ -258,12 +288,12 @@ def scan(
             return new_output, new_output, new_states
         return new_output, tf.where(mask_t, new_output, tf.zeros_like(new_output)), new_states
 
-    run = eager_loop if tf.executing_eagerly() else graph_loop
+    run = python_loop if unroll or tf.executing_eagerly() else graph_loop
     return run(advance, x, mask, output, states, steps, backwards, keep_outputs)
 
 
-def eager_loop(advance, x, mask, output, states, steps, backwards, keep_outputs):
-    """A plain loop over the steps."""
+def python_loop(advance, x, mask, output, states, steps, backwards, keep_outputs):
+    """A plain loop over the steps; in a graph it writes out each of them."""
     x = tf.unstack(x, axis=1)
     mask = [None] * steps if mask is None else tf.unstack(mask, axis=1)
     outputs = []
@@ -273,7 +303,7 @@ def eager_loop(advance, x, mask, output, states, steps, backwards, keep_outputs)
             outputs.append(written)
     if not keep_outputs:
         return output, None, states
-    empty = tf.zeros((output.shape[0], 0, output.shape[1]), output.dtype)
+    empty = tf.zeros((tf.shape(output)[0], 0, output.shape[1]), output.dtype)
     return output, tf.stack(outputs, axis=1) if outputs else empty, states
 
 

@@ -23,5 +23,5 @@ class RNNCell(Cell):
 
     def get_config(self):
         config = super().get_config()
-        del config["recurrent_activation"]
+        del config["recurrent_activation"], config["implementation"]  # a single gate needs neither
         return config

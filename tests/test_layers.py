@@ -1,14 +1,13 @@
-"""Every layer equals Keras' own: outputs, states and all gradients, in float64 to 1e-10.
+"""What must hold of every layer whatever Hypothesis draws, and the faults that must be caught.
 
-Weights and biases are random (`match` sees to it): equal or zero ones would hide swapped gates.
+tests/test_conformance.py draws the examples on which layers equal Keras'. Weights and biases are
+random (`match` sees to it): equal or zero ones would hide swapped gates.
 """
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from keras import layers as K
 
 import d2lutils as ours
@@ -28,127 +27,6 @@ def pair(kind: str, units: int, **options):
     name = kind.split(",")[0]
     options = KINDS[kind] | options
     return getattr(ours, name)(units, **options), getattr(K, name)(units, **options)
-
-
-def n_states(kind: str) -> int:
-    return 2 if kind == "LSTM" else 1
-
-
-@st.composite
-def masks(draw, batch: int, steps: int):
-    """No mask; right, left or scattered padding; rows without any valid step."""
-    style = draw(st.sampled_from(["none", "right", "left", "holes", "empty row"]))
-    rng = np.random.default_rng(draw(st.integers(0, 2**16)))
-    length = rng.integers(1, steps + 1, (batch, 1))
-    mask = {
-        "none": None,
-        "right": np.arange(steps) < length,
-        "left": np.arange(steps) >= steps - length,
-        "holes": rng.random((batch, steps)) < 0.6,
-        "empty row": (np.arange(steps) < length) & (np.arange(batch)[:, None] > 0),
-    }
-    return mask[style]
-
-
-@st.composite
-def cases(draw):
-    batch, steps, width, units = (draw(st.integers(1, high)) for high in (4, 6, 5, 6))
-    return {
-        "x": (batch, steps, width),
-        "units": units,
-        "mask": draw(masks(batch, steps)),
-        "with_state": draw(st.booleans()),
-        "seed": draw(st.integers(0, 2**16)),
-    }
-
-
-def states(case, number: int):
-    if not case["with_state"]:
-        return None
-    rng = np.random.default_rng(case["seed"] + 1)
-    return [rng.standard_normal((case["x"][0], case["units"])) for _ in range(number)]
-
-
-LOOP_OPTIONS = st.fixed_dictionaries(
-    {
-        "go_backwards": st.booleans(),
-        "use_bias": st.booleans(),
-        "activation": st.sampled_from(["tanh", "relu", "linear"]),
-    }
-)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@given(case=cases(), options=LOOP_OPTIONS, zero_output=st.booleans())
-@settings(max_examples=12, deadline=None)
-def test_layer_equals_keras(kind, case, options, zero_output):
-    mine, theirs = pair(
-        kind, case["units"], zero_output_for_mask=zero_output, **options, **EVERYTHING
-    )
-    initial = states(case, n_states(kind))
-    match(mine, theirs, case["x"], initial_state=initial, mask=case["mask"], seed=case["seed"])
-
-
-@pytest.mark.parametrize("kind", ["GRU", "LSTM"])
-@given(case=cases(), gate=st.sampled_from(["sigmoid", "hard_sigmoid", "tanh"]))
-@settings(max_examples=5, deadline=None)
-def test_last_output_and_gate_activation_equal_keras(kind, case, gate):
-    mine, theirs = pair(kind, case["units"], recurrent_activation=gate, dtype="float64")
-    match(mine, theirs, case["x"], mask=case["mask"], seed=case["seed"])
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("merge_mode", ["concat", "sum", "ave", "mul", None])
-@given(case=cases(), sequences=st.booleans())
-@settings(max_examples=3, deadline=None)
-def test_bidirectional_equals_keras(kind, merge_mode, case, sequences):
-    options = EVERYTHING | {"return_sequences": sequences}
-    mine, theirs = pair(kind, case["units"], **options)
-    match(
-        ours.Bidirectional(mine, merge_mode),
-        K.Bidirectional(theirs, merge_mode, dtype="float64"),
-        case["x"],
-        initial_state=states(case, 2 * n_states(kind)),
-        mask=case["mask"],
-        seed=case["seed"],
-    )
-
-
-STACKS = {
-    "LSTM": [("LSTMCell", 3), ("LSTMCell", 4), ("LSTMCell", 2)],
-    "mixed": [("LSTMCell", 3), ("GRUCell", 4), ("LSTMCell", 2)],
-}
-
-
-@pytest.mark.parametrize("kinds", STACKS)
-@given(case=cases(), depth=st.integers(1, 3))
-@settings(max_examples=8, deadline=None)
-def test_stacked_cells_equal_keras(kinds, case, depth):
-    cells = STACKS[kinds][:depth]
-    mine = [getattr(ours, name)(units, dtype="float64") for name, units in cells]
-    theirs = [getattr(K, name)(units, dtype="float64") for name, units in cells]
-    match(
-        ours.Recurrent(ours.StackedCells(mine), return_sequences=True, return_state=True),
-        K.RNN(K.StackedRNNCells(theirs, dtype="float64"), **EVERYTHING),
-        case["x"],
-        seed=case["seed"],
-    )
-
-
-def test_stack_with_a_mask_equals_stacked_layers():
-    """Keras' own loop raises on a mask over a stack of cells; its stack of layers does not."""
-    options = {"return_sequences": True, "dtype": "float64"}
-    mine = ours.StackedCells([ours.LSTMCell(3, dtype="float64"), ours.GRUCell(4, dtype="float64")])
-    inputs, mask = keras.Input((5, 2), dtype="float64"), np.tri(4, 5, 1, dtype=bool)
-    first, second = K.LSTM(3, **options), K.GRU(4, **options)
-    flags = keras.Input((5,), dtype="bool")
-    model = keras.Model([inputs, flags], second(first(inputs, mask=flags), mask=flags))
-    loop = ours.Recurrent(mine, return_sequences=True)
-    x = np.random.default_rng(0).standard_normal((4, 5, 2))
-    loop(x)
-    loop.set_weights([np.random.default_rng(1).standard_normal(w.shape) for w in loop.weights])
-    model.set_weights(loop.get_weights())
-    np.testing.assert_allclose(loop(x, mask=mask), model([x, mask]), rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("kind", KINDS)
