@@ -16,12 +16,16 @@ from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 ROOT = Path(__file__).resolve().parents[1]
-CHAPTERS = [
-    Path(entry["file"]).name
-    for part in yaml.safe_load((ROOT / "_toc.yml").read_text("utf8"))["parts"]
-    for entry in part["chapters"]
-    if entry["file"].startswith("chapters/")
-]
+PARTS = yaml.safe_load((ROOT / "_toc.yml").read_text("utf8"))["parts"]
+CHAPTERS, APPENDICES = (
+    [
+        Path(entry["file"]).name
+        for part in PARTS
+        for entry in part["chapters"]
+        if entry["file"].startswith("chapters/") and bool(part.get("numbered")) == numbered
+    ]
+    for numbered in (True, False)
+)
 CODES = {"en": "en", "zh": "zh-CN"}
 TAGGED = re.compile(r"\\tag\{([\d.]+)\}\s*\\label\{([^}]+)\}")
 EQUATION_LINK = re.compile(r"\[(\([\d.]+\))\]\([\w.-]*#(eq:[\w-]+)\)")
@@ -134,9 +138,10 @@ def test_titles_are_bilingual(site):
 def test_sidebar_lists_the_chapters_in_order(site):
     links = site.pages["intro.html"].select(".bd-links a.reference.internal")
     addresses = [link["href"] for link in links if "chapters/" in link["href"]]
-    assert addresses == [f"chapters/{name}.html" for name in CHAPTERS]
-    numbers = [link.get_text().split(".")[0] for link in links if "chapters/" in link["href"]]
-    assert numbers == [str(place) for place in range(1, len(CHAPTERS) + 1)]
+    assert addresses == [f"chapters/{name}.html" for name in CHAPTERS + APPENDICES]
+    titles = [link.get_text() for link in links if "chapters/" in link["href"]]
+    numbers = [re.match(r"\d*", title)[0] for title in titles]
+    assert numbers == [*map(str, range(1, len(CHAPTERS) + 1)), *("" for _ in APPENDICES)]
 
 
 def test_equations_have_their_numbers(chapter):
