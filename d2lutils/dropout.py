@@ -44,7 +44,11 @@ class DropoutMasks(DropoutRNNCell):
         return self.state_mask
 
     def draw(self, a, rate):
-        one = lambda: keras.random.dropout(ops.ones_like(a), rate, seed=self.seed_generator)
+        ones = ops.ones_like(a)
+        if rate == 1:
+            one = lambda: ops.zeros_like(a)
+        else:
+            one = lambda: keras.random.dropout(ones, rate, seed=self.seed_generator)
         return one() if self.masks is None else [one() for _ in range(self.masks)]
 
     def reset_dropout_mask(self):

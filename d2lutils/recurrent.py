@@ -96,7 +96,9 @@ class Recurrent(keras.layers.Layer):
                     f"`batch_size`. Received: sequences.shape={tuple(sequences_shape)}"
                 )
             self._memory.states = tree.map_structure(
-                lambda state: keras.Variable(state, trainable=False, dtype=self.variable_dtype),
+                lambda state: keras.Variable(
+                    ops.cast(state, self.variable_dtype), trainable=False, dtype=self.variable_dtype
+                ),
                 self.get_initial_state(sequences_shape[0]),
             )
         self.built = True

@@ -17,6 +17,12 @@ EXAMPLES = {"eager": 40, "graph": 6, "xla": 4}
 TOLERANCE = {"float64": 1e-10, "float32": 1e-4}
 CELLS = {"SimpleRNN": "RNNCell", "GRU": "GRUCell", "LSTM": "LSTMCell"}
 STATES = {"SimpleRNN": 1, "GRU": 1, "LSTM": 2}
+X = np.ones((1, 1), "float32")
+
+# Older versions of Keras let all gates share one.
+A_MASK_FOR_EACH_GATE = (
+    np.ndim(K.LSTMCell(1, dropout=0.5, implementation=1).get_dropout_mask(X)) == 3
+)
 
 # --- what is drawn: plain numbers and options, made into layers and arrays below --------------
 
@@ -43,9 +49,11 @@ def cell_options(draw, kind: str, call: dict, alone: bool = False) -> dict:
     options = {"activation": draw(st.sampled_from(activations)), "use_bias": draw(st.booleans())}
     if not draw(st.integers(0, 2)):
         options |= draw(dropouts)
+        if not A_MASK_FOR_EACH_GATE:
+            options["recurrent_dropout"] = 0.0
     if kind != "SimpleRNN":
         options["recurrent_activation"] = draw(st.sampled_from(["sigmoid", "hard_sigmoid", "tanh"]))
-        if alone:
+        if alone and A_MASK_FOR_EACH_GATE:
             options["implementation"] = draw(st.sampled_from([1, 2]))
     if kind == "GRU":
         options["reset_after"] = draw(st.booleans())
