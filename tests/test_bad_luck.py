@@ -213,7 +213,8 @@ def files(folder: Path) -> list[Path]:
         ("chunks break off", OSError, "IncompleteRead"),
         ("lost", OSError, "404"),
         ("broken", OSError, "500"),
-        ("empty", ValueError, "must hold some text"),
+        # Older versions of Keras fail at an empty file themselves.
+        ("empty", (ValueError, OSError), "must hold some text|could not be fetched"),
         ("binary", ValueError, "must hold UTF-8 text"),
     ],
 )

@@ -18,7 +18,7 @@ def long_lines(text: str) -> list[str]:
 
 def test_no_long_line_is_on_both_sides(source):
     seen = set(long_lines(source.train))
-    assert len(seen) > 10_000
+    assert len(seen) > 5_000  # 15,613 in Keras 3.15, 6,134 in Keras 3.5
     for text in (source.validation, source.held_out):
         lines = long_lines(text)
         assert len(lines) > 500
