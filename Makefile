@@ -15,7 +15,7 @@ ready  := .venv/.ready
 site   := _build/html/.built
 
 .DELETE_ON_ERROR:
-.PHONY: help book serve test test-env test-long lint format chapters models bench clean
+.PHONY: help book serve test test-env test-long mutants lint format chapters models bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
@@ -49,6 +49,9 @@ test-env: $(ready) ## run the chapters under other circumstances and with other 
 
 test-long: $(ready) ## draw thousands of examples of each layer (hours; PART=0.1: a tenth of them)
 	$(python) -m pytest --hypothesis-profile=search --part $(PART) tests/test_conformance.py
+
+mutants: $(ready) ## plant one fault after another in the layers and see which the tests catch (hours)
+	$(python) tools/mutants.py --jobs $(JOBS)
 
 lint: $(ready) ## check code, the texts' code included
 	@failed=0; $(python) -m ruff check --quiet || failed=1; \
