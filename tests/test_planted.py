@@ -1,6 +1,7 @@
 """Faults that were planted by tools/mutants.py and that no other test had seen."""
 
 import json
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -93,3 +94,38 @@ def test_a_sequence_without_steps_has_no_outputs_and_leaves_the_states(graph):
     outputs, *after = call(X[:, :0], initial_state=states)
     assert outputs.shape == (3, 0, 4) and outputs.dtype == "float64"
     np.testing.assert_array_equal(after, states)
+
+
+@pytest.mark.parametrize("known", [(None, 5), (3, None), (None, None)])
+def test_what_a_graph_does_not_know_of_a_mask_is_not_held_against_it(known):
+    layer = ours.GRU(4, **F64)
+    valid = np.array([[1, 1, 0, 1, 0]] * 3, bool)
+    expected = layer(X, mask=valid)
+    for of_mask, of_x in ((known, (3, 5)), ((3, 5), known)):
+        signature = [tf.TensorSpec((*of_x, 2), "float64"), tf.TensorSpec(of_mask, "bool")]
+        graph = tf.function(lambda x, mask: layer(x, mask=mask), input_signature=signature)
+        np.testing.assert_allclose(graph(X, valid), expected, rtol=1e-12)
+
+
+def test_what_has_states_but_cannot_be_called_is_no_cell():
+    thing = SimpleNamespace(state_size=3)
+    with pytest.raises(ValueError, match="`cells` must hold cells.*state_size=3"):
+        ours.StackedCells([thing])
+    with pytest.raises(ValueError, match="`cell` must be a layer.*state_size=3"):
+        ours.Recurrent(thing)
+
+
+def test_a_stack_has_the_dtype_of_its_first_cell_or_its_own():
+    cells = [ours.GRUCell(3, **F64), ours.GRUCell(4)]
+    assert ours.StackedCells(cells).compute_dtype == "float64"
+    assert ours.StackedCells(cells, dtype="float32").compute_dtype == "float32"
+
+
+@pytest.mark.parametrize("wrap", [lambda cell: [cell, ours.GRUCell(2, **F64)], lambda cell: cell])
+def test_a_cell_that_is_built_keeps_its_weights(wrap):
+    cell = ours.GRUCell(4, **F64)
+    cell.build((None, 2))
+    before = list(cell.weights)
+    layer = ours.Recurrent(wrap(cell))
+    layer(X)
+    assert [id(w) for w in cell.weights] == [id(w) for w in before]

@@ -60,7 +60,8 @@ PACKAGES = ("keras", "tensorflow")
 TRAININGS = "same_seed or train_save_load or mixed_precision"  # the slow tests
 FEW = {"eager": 5, "graph": 2, "xla": 0}  # examples for each layer in the quick tests
 ARGUMENTS = ["--quiet", "--no-header", "-p", "no:cacheprovider", "--hypothesis-profile=planted"]
-PATIENCE = 30.0  # seconds for a test, or ten times what it takes without a fault
+DIED = "(died, or did not end)"
+PATIENCE = 30.0  # seconds of computing for a test, or ten times what it takes without a fault
 
 
 def main() -> None:
@@ -190,6 +191,8 @@ class Laboratory:
             if test is None:
                 left.append(fault)
                 print("quick" if quick else "slow", describe(name, fault), flush=True)
+            elif test == DIED:
+                print(DIED, describe(name, fault), flush=True)
 
         for fault in planted:
             if len(running) == options.jobs:
@@ -211,7 +214,7 @@ class Laboratory:
                 silence()
             if name is not None:
                 sys.meta_path.insert(0, Planted(f"{PACKAGE}.{name}", source))
-            signal.setitimer(signal.ITIMER_REAL, 2 * PATIENCE)  # for the imports
+            be_patient(2 * PATIENCE)  # for the imports
             watch = Watch(self, quick)
             chosen = f"not xla and not ({TRAININGS})" if quick else "not xla"
             first = ["--exitfirst"] if name is not None else []
@@ -227,7 +230,7 @@ class Laboratory:
         text = path.read_text(encoding="utf-8")
         path.unlink()
         if status or not text:
-            return {"failed": "(died, or did not end)", "why": "", "seconds": {}}
+            return {"failed": DIED, "why": "", "seconds": {}}
         return json.loads(text)
 
 
@@ -253,6 +256,12 @@ def import_plugins(root: Path) -> None:
         pytest.main([*ARGUMENTS, str(nothing)])
     gc.collect(), gc.freeze()  # or each child would copy all memory to look for garbage
     sys.dont_write_bytecode = False  # so that only the first child compiles the tests
+
+
+def be_patient(seconds: float) -> None:
+    """End this process after so many seconds of computing, or when it waits much longer."""
+    signal.setitimer(signal.ITIMER_PROF, seconds)  # on a busy machine a good test takes its time
+    signal.setitimer(signal.ITIMER_REAL, 20 * seconds)
 
 
 def silence() -> None:
@@ -290,8 +299,7 @@ class Watch:
                 module.EXAMPLES = FEW
 
     def pytest_runtest_logstart(self, nodeid) -> None:
-        patience = max(PATIENCE, 10 * self.laboratory.seconds.get(nodeid, 0))
-        signal.setitimer(signal.ITIMER_REAL, patience)
+        be_patient(max(PATIENCE, 10 * self.laboratory.seconds.get(nodeid, 0)))
 
     def pytest_runtest_logreport(self, report) -> None:
         self.seconds[report.nodeid] += report.duration
