@@ -129,3 +129,15 @@ def test_a_cell_that_is_built_keeps_its_weights(wrap):
     layer = ours.Recurrent(wrap(cell))
     layer(X)
     assert [id(w) for w in cell.weights] == [id(w) for w in before]
+
+
+@pytest.mark.parametrize("unit_forget_bias", [False, True])
+def test_fresh_biases_of_an_lstm_are_keras(unit_forget_bias):
+    fresh = []
+    for home in (ours, K):
+        draw = keras.initializers.RandomNormal(seed=3)
+        layer = home.LSTM(4, unit_forget_bias=unit_forget_bias, bias_initializer=draw)
+        layer.build((None, None, 2))
+        fresh.append(layer.cell.bias.numpy())
+    np.testing.assert_array_equal(*fresh)
+    assert (fresh[0][4:8] == 1).all() == unit_forget_bias
