@@ -66,26 +66,6 @@ def test_states_may_come_as_a_tuple(graph, both_ways):
         np.testing.assert_allclose(a, b, rtol=1e-12)
 
 
-@pytest.mark.parametrize("compiled", [False, True])
-def test_a_sequence_of_no_steps_has_no_outputs_and_keeps_its_states(compiled):
-    layer = ours.GRU(4, return_sequences=True, return_state=True, **F64)
-    layer.build((3, None, 2))
-    h = np.ones((3, 4))
-    run = tf.function(layer) if compiled else layer
-    outputs, state = run(tf.constant(X[:, :0]), initial_state=[h])
-    assert outputs.shape == (3, 0, 4)
-    np.testing.assert_array_equal(state, h)
-
-
-def test_a_mask_of_unknown_length_goes_with_sequences_of_unknown_length():
-    layer = ours.GRU(4, **F64)
-    layer.build((3, None, 2))
-    anything = [tf.TensorSpec((None, None, 2), "float64"), tf.TensorSpec((None, None), "bool")]
-    run = tf.function(lambda x, mask: layer(x, mask=mask), input_signature=anything)
-    mask = np.array([[1, 1, 1, 0, 0]] * 3, bool)
-    np.testing.assert_allclose(run(X, mask), layer(X[:, :3]), rtol=1e-12)
-
-
 @pytest.mark.parametrize("graph", [False, True])
 def test_a_sequence_without_steps_has_no_outputs_and_leaves_the_states(graph):
     layer = ours.LSTM(4, return_sequences=True, return_state=True, **F64)

@@ -99,16 +99,6 @@ def test_fresh_weights_have_keras_names_shapes_and_values(name):
         np.testing.assert_array_equal(a, b)
 
 
-def test_random_forget_bias_initialiser():
-    """The forget quarter is ones, the others come from the initialiser, as in Keras."""
-    options = {"bias_initializer": keras.initializers.RandomNormal(seed=3)}
-    mine, theirs = ours.LSTM(4, **options), K.LSTM(4, **options)
-    mine.build((None, None, 3)), theirs.build((None, None, 3))
-    bias = mine.cell.bias.numpy()
-    assert (bias[4:8] == 1).all() and (bias[:4] != 1).all() and (bias[8:] != 1).all()
-    np.testing.assert_array_equal(bias, theirs.cell.bias)
-
-
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64"])
 @pytest.mark.parametrize("name", ["SimpleRNN", "GRU", "LSTM"])
 def test_dtypes_are_those_of_keras(name, policy):
