@@ -1,0 +1,77 @@
+"""The last touch on each page, once the theme has made it: other files do it, this one calls them.
+
+Sphinx has no event between a rendered page and its file, so the renderer is wrapped. A page is
+parsed once, changed in place by each touch in turn, and written with its Chinese twin beside it.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import chinese
+import figures
+import icons
+import labels
+import meta
+import slim
+import switch
+from lxml import html
+
+DOCTYPE = "<!DOCTYPE html>"
+TOUCHES = [slim.touch, figures.touch, icons.touch, labels.touch, switch.touch, meta.touch]
+
+
+@dataclass
+class Page:
+    """A page of the site as a tree, and where it stands."""
+
+    name: str  # chapters/gru
+    tree: html.HtmlElement
+    root: str  # ../
+    baseurl: str  # of the site, with its last slash; empty where nobody knows it
+
+    def find(self, expression, **variables):
+        return self.tree.xpath(expression, **variables)
+
+    def text(self):
+        written = html.tostring(self.tree, encoding="unicode", doctype=DOCTYPE)
+        return re.sub(r"\n{3,}", "\n\n", written)
+
+
+def finish(app, render, template, context):
+    written = render(template, context)
+    if not context.get("pagename") or "<html" not in written:
+        return written
+    page = Page(
+        context["pagename"],
+        html.document_fromstring(written),
+        context["content_root"].removeprefix("./"),
+        app.config.html_baseurl,
+    )
+    for touch in TOUCHES:
+        touch(page)
+    twin = Path(app.outdir, "zh", f"{page.name}.html")
+    twin.parent.mkdir(parents=True, exist_ok=True)
+    twin.write_text(chinese.twin(page).text(), encoding="utf-8")
+    return page.text()
+
+
+def add_static_files(app):
+    app.config.html_static_path.append(str(Path(__file__).with_name("static")))
+    app.add_css_file("site.css", priority=900)
+    for script in ("switch.js", "figures.js"):
+        app.add_js_file(script, loading_method="defer")
+
+
+def wrap_renderer(app):
+    if app.builder.format == "html":
+        render = app.builder.templates.render
+        app.builder.templates.render = lambda name, context: finish(app, render, name, context)
+
+
+def setup(app):
+    app.connect("builder-inited", add_static_files)
+    app.connect("builder-inited", wrap_renderer, priority=900)
+    app.connect("build-finished", slim.bundle, priority=900)  # the theme writes styles there, too
+    app.connect("build-finished", meta.sitemap)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,66 @@
+// The language switch: English, 中文 or both, at once, in the same place of the page, remembered.
+(() => {
+  const root = document.documentElement;
+  const SEPARATOR = " · ";
+  const NAMES = ["title", "aria-label", "placeholder", "alt", "data-bs-title", "data-bs-original-title"];
+  const CHINESE = /[\u3400-\u9fff]/;
+
+  // `English · 中文` -> what the view shows of it
+  const half = (text, view) => {
+    const at = text.indexOf(SEPARATOR);
+    if (at < 0 || view === "both" || !CHINESE.test(text)) return text;
+    return view === "zh" ? text.slice(at + SEPARATOR.length) : text.slice(0, at);
+  };
+
+  const title = document.title.split(" — ");
+  const attributes = []; // those with both languages, as they were written
+  for (const name of NAMES)
+    for (const element of document.querySelectorAll(`[${name}*="${SEPARATOR}"]`))
+      attributes.push([element, name, element.getAttribute(name)]);
+
+  const show = (view) => {
+    root.dataset.view = view;
+    root.lang = view === "zh" ? "zh-CN" : "en";
+    document.title = title.map((part) => half(part, view)).join(" — ");
+    for (const [element, name, text] of attributes) element.setAttribute(name, half(text, view));
+    for (const button of document.querySelectorAll(".language-switch button"))
+      button.setAttribute("aria-pressed", String(button.value === view));
+  };
+
+  // The block under the reader's eye, or the nearest one after it that the new view shows.
+  const BLOCKS = "article.bd-article section > *, article.bd-article section section > *";
+  const keepPlace = () => {
+    const blocks = [...document.querySelectorAll(BLOCKS)].filter((b) => b.localName !== "section");
+    const eye = document.querySelector(".bd-header-article")?.getBoundingClientRect().bottom ?? 0;
+    const first = blocks.findIndex((b) => b.offsetParent && b.getBoundingClientRect().bottom > eye);
+    if (first < 0 || window.scrollY === 0) return () => {};
+    const top = blocks[first].getBoundingClientRect().top;
+    return () => {
+      const block = blocks.slice(first).find((b) => b.offsetParent);
+      if (block)
+        window.scrollBy({ top: block.getBoundingClientRect().top - top, behavior: "instant" });
+    };
+  };
+
+  const choose = (view) => {
+    try {
+      localStorage.setItem("language", view);
+    } catch {} // see view.js
+    const address = new URL(root.dataset.both ?? location.href, location.href);
+    address.searchParams.set("lang", view);
+    if (root.dataset.both) return location.assign(address); // a page with one language only
+    const restore = keepPlace();
+    show(view);
+    restore();
+    history.replaceState(history.state, "", address);
+  };
+
+  for (const button of document.querySelectorAll(".language-switch button"))
+    button.addEventListener("click", () => choose(button.value));
+  const asked = new URLSearchParams(location.search).get("lang");
+  if (!root.dataset.both && asked === root.dataset.view)
+    try {
+      localStorage.setItem("language", asked); // so that it follows the next link
+    } catch {}
+  show(root.dataset.view);
+})();
