@@ -30,6 +30,9 @@ OPTIONS = ("lang", "quote", "tags", "alt")  # what a text may say about a cell, 
 TAGS = {"hide-cell", "nbval-ignore-output", "raises-exception"}
 LANGUAGES = {"en", "zh"}
 INSTALL = "install"  # the tag of the cell that Colab copies begin with
+COLAB = re.compile(  # in front of links between Colab copies
+    r"https://colab\.research\.google\.com/github/[^/]+/[^/]+/blob/colab/chapters/(?=[\w-]+\.ipynb)"
+)
 MARKDOWN = MarkdownIt("commonmark").use(dollarmath_plugin)
 LABEL = re.compile(r"\\label\{(eq:[\w-]+)\}")
 TAG = re.compile(r"\\tag\{[\d.]+\} ?(?=\\label\{eq:)")
@@ -257,7 +260,7 @@ def back(book: Book, path: Path) -> tuple[str, str]:
         ):
             continue
         if cell.cell_type == "markdown":
-            cell.source = unnumber(cell.source)
+            cell.source = unnumber(COLAB.sub("", cell.source))
         elif "quote" in cell.metadata:
             refuse_change(book, cell, f"{path.name}, cell {number_}")
             cell.source = ""
