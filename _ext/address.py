@@ -5,6 +5,7 @@ neither is known, the site has no such addresses, and works from anywhere all th
 """
 
 import os
+import re
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -26,9 +27,16 @@ def of_site(repository, environment=os.environ):
     return f"https://{host}/" if name.lower() == host else f"https://{host}/{name}/"
 
 
+def touch(page):
+    """A host shows the 404 page in the place of any other, so that its links must be absolute."""
+    if page.name == "404":
+        for element, attribute, address, _ in [*page.tree.iterlinks()]:
+            if not re.match(r"#|[a-z]+:", address):
+                element.set(attribute, f"{page.baseurl or '/'}{address}")
+
+
 def set_address(app, config):
     config.html_baseurl = of_site(origin.find(Path(app.srcdir)))
-    config.html_context["site_root"] = config.html_baseurl or "/"
     config.html_additional_pages["404"] = "404.html"
 
 

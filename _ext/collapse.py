@@ -47,7 +47,8 @@ class CollapseCells(SphinxPostTransform):
 def visit_solution(self, node):
     self.body.append(
         '<details class="solution admonition tip"><summary class="admonition-title">'
-        '<span lang="en">Solution</span> · <span lang="zh-CN">解答</span></summary>\n'
+        '<span lang="en">Solution</span><span class="separator"> · </span>'
+        '<span lang="zh-CN">解答</span></summary>\n'
     )
 
 

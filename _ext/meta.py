@@ -11,13 +11,12 @@ from lxml import html
 CARD = "_static/social.png"
 MOST = 200  # characters of a description
 FORMULA = "ancestor::*[@class='math']"
-GENERATED = ("genindex", "search", "404")
 
 
 def touch(page):
     """The page with both languages is the English one, too; `zh/` beside it is the Chinese one."""
     describe(page, "en")
-    if not page.baseurl or page.name in GENERATED:
+    if not page.baseurl or not page.written:
         return
     head = page.find("//head")[0]
     for old in page.find("//head/link[@rel='canonical']"):

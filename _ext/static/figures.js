@@ -1,5 +1,14 @@
-// Figures enlarge when chosen, and a link to an equation shows the equation.
+// Figures enlarge when chosen, a link to an equation shows the equation, and what is too wide for the
+// page and scrolls by itself can be reached, and so scrolled, with the keyboard.
 (() => {
+  const wide = new ResizeObserver((entries) => {
+    for (const { target } of entries)
+      if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+      else target.removeAttribute("tabindex");
+  });
+  for (const block of document.querySelectorAll("article :is(.katex-display, pre, table)"))
+    wide.observe(block);
+
   const dialog = document.createElement("dialog");
   dialog.className = "enlarged";
   dialog.addEventListener("click", () => dialog.close());
