@@ -4,6 +4,7 @@ Sphinx has no event between a rendered page and its file, so the renderer is wra
 parsed once, changed in place by each touch in turn, and written with its Chinese twin beside it.
 """
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,9 +74,16 @@ def wrap_renderer(app):
         app.builder.templates.render = lambda name, context: finish(app, render, name, context)
 
 
+def open_with_the_first_page(app, exception):
+    """The site's own address shows it at once; Jupyter Book would send readers on to it."""
+    if not exception and app.builder.format == "html":
+        shutil.copy(Path(app.outdir, f"{app.config.root_doc}.html"), Path(app.outdir, "index.html"))
+
+
 def setup(app):
     app.connect("builder-inited", add_static_files)
     app.connect("builder-inited", wrap_renderer, priority=900)
     app.connect("build-finished", slim.bundle, priority=900)  # the theme writes styles there, too
     app.connect("build-finished", meta.sitemap)
+    app.connect("build-finished", open_with_the_first_page, priority=999)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

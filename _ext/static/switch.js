@@ -48,6 +48,7 @@
     } catch {} // see view.js
     const address = new URL(root.dataset.both ?? location.href, location.href);
     address.searchParams.set("lang", view);
+    address.hash = location.hash;
     if (root.dataset.both) return location.assign(address); // a page with one language only
     const restore = keepPlace();
     show(view);
