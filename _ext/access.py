@@ -1,4 +1,9 @@
-"""Accessibility: what the theme's pages lack for readers with a screen reader or a keyboard."""
+"""Access: what the theme lacks for screen readers, for the keyboard, and without JavaScript."""
+
+NEED_SCRIPTS = (
+    "//button[contains(@class, 'sidebar-toggle') or contains(@class, 'btn-fullscreen-button')"
+    " or contains(@class, 'dropdown-toggle')]"
+)
 
 
 def touch(page):
@@ -9,3 +14,6 @@ def touch(page):
         sidebar.set("aria-label", "Book · 本书")
     for corner in page.find("//article//th[not(normalize-space())]"):
         corner.tag = "td"  # a heading of nothing
+    for button in page.find(NEED_SCRIPTS):
+        button.set("class", f"{button.get('class')} pst-js-only")
+    page.tree.set("data-theme", "light")  # view.js knows better

@@ -1,72 +1,73 @@
-"""Search in both languages: an index for each, made by Pagefind from the finished pages.
+"""Search in both languages: what search.js looks through, a file for each language.
 
-Sphinx' own search finds Chinese only where a text's words are cut as the query's are; Pagefind cuts
-both alike. English words are kept in a list beside the index: search.js looks a misspelt one up.
+Chinese has no spaces, and an index of words finds only what its text and its query are cut into
+alike (Sphinx' own misses 遗忘门, Pagefind 重置门). The text of a whole book is smaller than a
+picture: the search page fetches it once and looks for any part of it.
 """
 
-import asyncio
-import copy
 import json
 import re
-from collections import Counter
 from pathlib import Path
 
 from lxml import html
-from pagefind.index import IndexConfig, PagefindIndex
 
-FOLDER = "pagefind"
-WORDS = f"{FOLDER}/words.json"
+FOLDER = "search"
+LANGUAGES = {"en": "zh-CN", "zh": "en"}  # and the one to leave out
 HEADINGS = "./h1 | ./h2 | ./h3 | ./h4"
-UNREAD = [".katex", ".headerlink", ".cell_output", ".separator", ".eqno"]
-TITLE = re.compile(r"\s+")
+UNREAD = " or ".join(
+    [f"self::{tag}" for tag in ("section", "h1", "h2", "h3", "h4", "script", "summary")]
+    + [f"contains(@class, '{name}')" for name in ("katex", "headerlink", "cell_output", "eqno")]
+    + ["contains(@class, 'separator')"]
+)
 
 
-def index(app, exception):
+def write_texts(app, exception):
     if exception or app.builder.format != "html":
         return
     out = Path(app.outdir)
-    pages = {name: article(out / f"{name}.html") for name in sorted(app.env.found_docs)}
-    asyncio.run(write(out, {name: page for name, page in pages.items() if page is not None}))
+    names = sorted(app.env.found_docs, key=order(app))
+    pages = {name: article(out / f"{name}.html") for name in names}
+    (out / FOLDER).mkdir(exist_ok=True)
+    for language, other in LANGUAGES.items():
+        texts = [of_page(name, page, other) for name, page in pages.items()]
+        written = json.dumps(texts, ensure_ascii=False, separators=(",", ":"))
+        (out / FOLDER / f"{language}.json").write_text(written, encoding="utf-8")
+
+
+def order(app):
+    """As a reader meets the pages."""
+    root = app.config.root_doc
+    return [root, *app.env.toctree_includes[root]].index
 
 
 def article(path):
-    """The text of a page, with the ids of sections on their headings, as Pagefind wants them."""
-    if not path.is_file():
-        return None
-    found = html.parse(str(path), html.HTMLParser(encoding="utf-8")).xpath("//article")
-    for section in found[0].xpath(".//section[@id]") if found else []:
-        for heading in section.xpath(HEADINGS)[:1]:
-            heading.set("id", section.attrib.pop("id"))
-    return found[0] if found else None
+    parser = html.HTMLParser(encoding="utf-8")
+    return html.parse(str(path), parser).xpath("//article")[0]
 
 
-def in_language(page, other):
-    page = copy.deepcopy(page)
-    for element in page.xpath(f".//*[@lang='{other}' and not(contains(@class, 'keep'))]"):
-        element.drop_tree()
-    return page
+def of_page(name, page, other):
+    """Address and title; then address, title and text of each section."""
+    sections = [
+        [section.get("id"), heading(section, other), words(section, other)]
+        for section in page.xpath(".//section[@id]")
+    ]
+    # The lists at the end of a book name everything and explain little.
+    weight = 1 if name.startswith("chapters/") else 0.2
+    return {"url": f"{name}.html", "weight": weight, "sections": sections}
 
 
-async def write(out, pages):
-    words = Counter()
-    config = IndexConfig(output_path=str(out / FOLDER), exclude_selectors=UNREAD)
-    async with PagefindIndex(config=config) as pagefind:
-        for name, page in pages.items():
-            weight = 1 if name.startswith("chapters/") else 0.2  # lists name all, explain little
-            for language, other in (("en", "zh-CN"), ("zh", "en")):
-                text = in_language(page, other)
-                title = TITLE.sub(" ", text.xpath("string(.//h1[1])")).strip(" #")
-                body = html.tostring(text, encoding="unicode")
-                await pagefind.add_html_file(
-                    url=f"/{name}.html?lang={language}",
-                    content=f'<html lang="{language}"><head><title>{title}</title></head>'
-                    f"<body data-pagefind-body data-pagefind-weight={weight}>{body}</body></html>",
-                )
-                if language == "en":
-                    words.update(re.findall(r"[a-z]{4,}", text.text_content().lower()))
-    for unused in [*(out / FOLDER).glob("*-ui.*"), *(out / FOLDER).glob("*-highlight.*")]:
-        unused.unlink()  # we have a page of our own
-    (out / WORDS).write_text(json.dumps([word for word, _ in words.most_common()]), "utf-8")
+def heading(section, other):
+    return " ".join(words(title, other) for title in section.xpath(HEADINGS)[:1])
+
+
+def words(element, other):
+    """Of an element, without formulas, output, the other language and what lies in sections."""
+    inner = f"@lang='{other}' and not(contains(@class, 'keep'))"
+    inner += " or self::pre" if other == "en" else ""  # code is English
+    below = f"ancestor::*[{UNREAD} or {inner}]"
+    depth = len(element.xpath(f"ancestor-or-self::*[{UNREAD} or {inner}]"))
+    texts = element.xpath(f".//text()[count({below}) = {depth}]")
+    return re.sub(r"\s+", " ", "".join(texts)).strip()
 
 
 def replace_search(app, config):
@@ -80,5 +81,5 @@ def without_sphinx_search(app):
 def setup(app):
     app.connect("config-inited", replace_search)
     app.connect("builder-inited", without_sphinx_search)
-    app.connect("build-finished", index, priority=950)
+    app.connect("build-finished", write_texts, priority=950)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -17,6 +17,7 @@ SCRIPT = Path(__file__).with_name("slim.mjs")
 BUNDLE = "_static/book.css"
 UNUSED = re.compile(
     r"fontawesome|thebe|THEBE|kernelName|toggle(button|Hint|Open)|design-tabs|MathJax"
+    r"|dataset\.mode"  # view.js
     r"|searchtools|language_data|searchindex|sphinx_highlight|DOCUMENTATION_OPTIONS\."
 )
 UNUSED_STYLES = re.compile(r"togglebutton|sphinx-thebe|sphinx-design")

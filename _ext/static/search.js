@@ -1,10 +1,42 @@
-// The search page: results for the query in the address, from the index of the query's language.
+// The search page: the sections that hold every word of the query, or a part of a word, best first.
 const root = document.documentElement;
 const status = document.getElementById("search-status");
-const results = document.getElementById("search-results");
+const list = document.getElementById("search-results");
 const query = new URLSearchParams(location.search).get("q")?.trim() ?? "";
-const chinese = /[\u3400-\u9fff]/.test(query);
-const MOST = 12;
+const language = /[\u3400-\u9fff]/.test(query) ? "zh" : "en";
+const site = new URL("..", import.meta.url);
+const MOST = { pages: 12, sections: 3, excerpt: language === "zh" ? 60 : 160 };
+
+const count = (text, part) => text.split(part).length - 1;
+
+// A title says most, then a heading, then the text, where the tenth time says less than the first.
+const score = (parts, [, heading, text], title) => {
+  const [low, head] = [text.toLowerCase(), heading.toLowerCase()];
+  return parts.reduce(
+    (sum, part) => sum + 30 * title.includes(part) + 10 * head.includes(part) + Math.log2(1 + count(low, part)),
+    0,
+  );
+};
+
+const search = (pages, query) => {
+  const words = query.toLowerCase().split(/\s+/);
+  const phrase = words.join(" ");
+  const found = [];
+  for (const page of pages) {
+    const title = page.sections[0][1].toLowerCase();
+    const all = page.sections.map((section) => section.join(" ")).join(" ").toLowerCase();
+    if (!words.every((word) => all.includes(word))) continue;
+    const parts = words.length > 1 && all.includes(phrase) ? [...words, phrase] : words;
+    const sections = page.sections
+      .map((section) => [score(parts, section, title), section])
+      .filter(([points]) => points > 30 * parts.filter((part) => title.includes(part)).length)
+      .sort(([a], [b]) => b - a);
+    const best = sections.slice(0, MOST.sections);
+    const points = best.reduce((sum, [points]) => sum + points, 0) + score(parts, ["", "", all], title);
+    found.push({ page, points: points * page.weight, sections: best.map(([, section]) => section) });
+  }
+  return found.sort((a, b) => b.points - a.points);
+};
 
 // How many letters have to be put in, left out, changed or swapped to make one word of the other.
 const distance = (a, b) => {
@@ -12,11 +44,12 @@ const distance = (a, b) => {
   for (let i = 1; i <= a.length; i++) {
     rows[i] = [i];
     for (let j = 1; j <= b.length; j++) {
+      const swapped = a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
       rows[i][j] = Math.min(
         rows[i - 1][j] + 1,
         rows[i][j - 1] + 1,
         rows[i - 1][j - 1] + (a[i - 1] !== b[j - 1]),
-        a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? rows[i - 2][j - 2] + 1 : Infinity,
+        swapped ? rows[i - 2][j - 2] + 1 : Infinity,
       );
     }
   }
@@ -24,71 +57,80 @@ const distance = (a, b) => {
 };
 
 // Each word that the book does not have becomes the nearest one that it has, if that is near.
-const corrected = (query, words) =>
-  query.replace(/[a-z]{4,}/gi, (written) => {
+const corrected = (pages, query) => {
+  const text = JSON.stringify(pages).toLowerCase();
+  const known = new Set(text.match(/[a-z]{4,}/g));
+  return query.replace(/[a-z]{4,}/gi, (written) => {
     const word = written.toLowerCase();
-    if (words.some((known) => known.startsWith(word))) return written;
-    const near = words
-      .filter((known) => Math.abs(known.length - word.length) <= 2)
-      .map((known) => [distance(word, known), known])
+    if (text.includes(word)) return written;
+    const most = word.length < 7 ? 1 : 2;
+    const near = [...known]
+      .filter((other) => Math.abs(other.length - word.length) <= most)
+      .map((other) => [distance(word, other), other])
       .sort(([a], [b]) => a - b)[0];
-    return near && near[0] <= (word.length < 7 ? 1 : 2) ? near[1] : written;
+    return near?.[0] <= most ? near[1] : written;
   });
-
-const say = (english, han) => {
-  const spans = [["en", english], ["zh-CN", han]].map(([lang, text]) => {
-    const span = document.createElement("span");
-    Object.assign(span, { lang, textContent: text });
-    return span;
-  });
-  status.replaceChildren(spans[0], root.dataset.view === "both" ? " · " : "", spans[1]);
 };
 
-const link = (url, title) => {
-  const a = document.createElement("a");
-  Object.assign(a, { href: url, textContent: title });
-  return a;
+const element = (name, properties, ...children) => {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...children);
+  return made;
 };
 
-const item = async (result) => {
-  const data = await result.data();
-  const entry = document.createElement("li");
-  entry.lang = chinese ? "zh-CN" : "en";
-  entry.className = "keep";
-  entry.append(link(data.url, data.meta.title));
-  const weight = (part) => part.weighted_locations.reduce((sum, at) => sum + at.weight, 0);
-  const parts = data.sub_results
-    .filter((part) => part.url.includes("#"))
-    .sort((a, b) => weight(b) - weight(a))
-    .slice(0, 3);
-  for (const part of parts.length ? parts : [{ excerpt: data.excerpt }]) {
-    const text = document.createElement("p");
-    text.innerHTML = part.excerpt; // Pagefind's: our own text, with <mark>
-    if (part.url) text.prepend(link(part.url, part.title), document.createElement("br"));
-    entry.append(text);
-  }
-  return entry;
+// The text around the first of the words, with all of them marked.
+const excerpt = (text, words) => {
+  const low = text.toLowerCase();
+  const at = Math.max(0, Math.min(...words.map((word) => low.indexOf(word)).filter((i) => i >= 0)));
+  const from = Math.max(0, at - MOST.excerpt / 3);
+  const start = from && language === "en" ? text.indexOf(" ", from) + 1 : from;
+  const piece = text.slice(start, start + MOST.excerpt);
+  const escaped = words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  const parts = piece.split(new RegExp(`(${escaped.join("|")})`, "i"));
+  return [
+    start ? "…" : "",
+    ...parts.map((part, i) => (i % 2 ? element("mark", { textContent: part }) : part)),
+    start + MOST.excerpt < text.length ? "…" : "",
+  ];
 };
 
-const search = async () => {
+const link = (page, id, text) => {
+  const address = new URL(page.url, site);
+  address.searchParams.set("lang", language);
+  if (id) address.hash = id;
+  return element("a", { href: address, textContent: text });
+};
+
+const item = ({ page, sections }, words) =>
+  element(
+    "li",
+    { lang: language === "zh" ? "zh-CN" : "en", className: "keep" },
+    link(page, "", page.sections[0][1]),
+    ...sections.map(([id, heading, text]) =>
+      element("p", {}, link(page, id, heading), element("br"), ...excerpt(text, words)),
+    ),
+  );
+
+const say = (english, chinese) =>
+  status.replaceChildren(
+    element("span", { lang: "en", textContent: english }),
+    element("span", { className: "separator", textContent: " · " }),
+    element("span", { lang: "zh-CN", textContent: chinese }),
+  );
+
+const show = async () => {
   for (const input of document.querySelectorAll("input[name=q]")) input.value = query;
   if (!query) return document.querySelector("article input[name=q]").focus();
-  const site = new URL("..", import.meta.url);
-  const shown = root.lang;
-  root.lang = chinese ? "zh" : "en"; // Pagefind takes its index by the page's language
-  const pagefind = await import(new URL("pagefind/pagefind.js", site));
-  await pagefind.options({ baseUrl: site.pathname, excerptLength: chinese ? 40 : 24 });
-  await pagefind.init();
-  root.lang = shown;
-  let asked = query;
-  if (!chinese) {
-    const words = await (await fetch(new URL("pagefind/words.json", site))).json();
-    asked = corrected(query, words);
+  const pages = await (await fetch(new URL(`search/${language}.json`, site))).json();
+  let [asked, found] = [query, search(pages, query)];
+  if (!found.length) {
+    asked = corrected(pages, query);
+    found = search(pages, asked);
   }
-  const found = (await pagefind.search(asked)).results;
-  results.append(...(await Promise.all(found.slice(0, MOST).map(item))));
+  const words = asked.toLowerCase().split(/\s+/);
+  list.append(...found.slice(0, MOST.pages).map((result) => item(result, words)));
   if (!found.length) say(`Nothing found for “${query}”`, `没有找到“${query}”`);
   else if (asked !== query) say(`Results for “${asked}”`, `“${asked}”的搜索结果`);
-  results.dataset.done = found.length;
+  list.dataset.done = found.length;
 };
-search();
+show();
