@@ -10,7 +10,7 @@ BUTTONS = """
   <button type="button" value="en" aria-pressed="false" lang="en" class="keep">EN</button>
   <button type="button" value="zh" aria-pressed="false" lang="zh-CN" class="keep">中文</button>
   <button type="button" value="both" aria-pressed="false"
-    aria-label="Both languages · 两种语言">EN+中</button>
+    title="Both languages · 两种语言">EN+中</button>
 </div>
 """
 

@@ -27,18 +27,39 @@
       button.setAttribute("aria-pressed", String(button.value === view));
   };
 
-  // The block under the reader's eye, or the nearest one after it that the new view shows.
-  const BLOCKS = "article.bd-article section > *, article.bd-article section section > *";
+  // A run of blocks in one language stands before, or after, the same run in the other: the k-th
+  // belongs to the k-th.
+  const run = (block, side) => {
+    const blocks = [];
+    for (let next = block; next?.lang === block.lang; next = next[side]) blocks.push(next);
+    return blocks;
+  };
+  const twin = (block) => {
+    const [there, back] = ["nextElementSibling", "previousElementSibling"];
+    const [before, after] = block.lang === "en" ? [back, there] : [there, back];
+    const place = run(block, before).length;
+    const edge = run(block, after).at(-1)[after]; // where the other run begins
+    if (!["en", "zh-CN"].includes(edge?.lang)) return null;
+    return run(edge, after)[place - 1];
+  };
+
+  // The block under the reader's eye stays there, or its twin takes its place.
+  const BLOCKS = "article.bd-article :is(section, details.solution) > *";
   const keepPlace = () => {
-    const blocks = [...document.querySelectorAll(BLOCKS)].filter((b) => b.localName !== "section");
+    if (window.scrollY === 0) return () => {};
     const eye = document.querySelector(".bd-header-article")?.getBoundingClientRect().bottom ?? 0;
-    const first = blocks.findIndex((b) => b.offsetParent && b.getBoundingClientRect().bottom > eye);
-    if (first < 0 || window.scrollY === 0) return () => {};
-    const top = blocks[first].getBoundingClientRect().top;
+    const block = [...document.querySelectorAll(BLOCKS)].find(
+      (b) =>
+        !b.matches("section, details.solution[open]") &&
+        b.checkVisibility() &&
+        b.getBoundingClientRect().bottom > eye,
+    );
+    if (!block) return () => {};
+    const top = block.getBoundingClientRect().top;
     return () => {
-      const block = blocks.slice(first).find((b) => b.offsetParent);
-      if (block)
-        window.scrollBy({ top: block.getBoundingClientRect().top - top, behavior: "instant" });
+      const shown = block.checkVisibility() ? block : twin(block);
+      if (shown?.checkVisibility())
+        window.scrollBy({ top: shown.getBoundingClientRect().top - top, behavior: "instant" });
     };
   };
 
