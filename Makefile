@@ -16,7 +16,7 @@ site   := _build/html/.built
 node   := node_modules/.ready
 
 .DELETE_ON_ERROR:
-.PHONY: help book serve test test-env test-long mutants lint format chapters colab models bench clean
+.PHONY: help book serve test test-env test-long mutants lint format chapters colab pdf models bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
@@ -71,6 +71,9 @@ chapters: $(ready) ## build chapters/ from text/, running what changed
 
 colab: $(ready) ## copy the chapters for Colab, each with a cell that installs the library
 	$(python) tools/colab.py
+
+pdf: $(site) ## print the website's pages as two PDFs, one in each language, into _build/pdf/
+	$(python) tools/pdf.py
 
 models: $(ready) ## train the weights that chapters load (hours)
 	@set -e; for script in $(wildcard models/*.py); do echo "== $$script"; $(python) "$$script"; done
