@@ -13,6 +13,7 @@ from docutils import nodes
 from sphinx import addnodes
 
 PAGE = "glossary"
+HAN = re.compile(r"[\u3400-\u9fff]")
 CODES = {"en": "en", "zh": "zh-CN"}
 NO_PROSE = (nodes.reference, nodes.literal, nodes.math, nodes.title, addnodes.pending_xref)
 
@@ -100,19 +101,27 @@ def terms_table(table):
     """English, Chinese, and other forms, which every view shows: each explains the other."""
     body = nodes.tbody()
     for entry in table:
-        also = dict.fromkeys([*forms(entry, "en")[1:], *entry.get("aliases", [])])
+        chinese, also = entry.get("aliases", []), forms(entry, "en")[1:]
+        others = [(word, "en") for word in also]
+        others += [
+            (word, "zh" if HAN.search(word) else "en") for word in chinese if word not in also
+        ]
         row = nodes.row("", ids=[anchor(entry)])
-        row += [cell(entry["en"], "en"), cell(entry["zh"], "zh"), cell(", ".join(also), None)]
+        row += [cell((entry["en"], "en")), cell((entry["zh"], "zh")), cell(*others)]
         body += row
-    heading = nodes.row("", *(cell(words, None) for words in ("English", "中文", "≈")))
+    heading = nodes.row("", cell(("English", "en")), cell(("中文", "zh")), cell(("≈", "en")))
     group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in range(3)), cols=3)
     group += [nodes.thead("", heading), body]
     return nodes.table("", group, classes=["terms"])
 
 
-def cell(words, language):
-    classes = [f"language-{CODES[language]}", "keep"] if language else []
-    return nodes.entry("", nodes.paragraph("", words, classes=classes))
+def cell(*words):
+    """Words with their languages, a comma between them."""
+    paragraph = nodes.paragraph()
+    for word, language in words:
+        paragraph += [nodes.Text(", ")] if paragraph.children else []
+        paragraph += nodes.inline("", word, classes=[f"language-{CODES[language]}", "keep"])
+    return nodes.entry("", paragraph)
 
 
 def setup(app):

@@ -51,7 +51,10 @@ THEME = {
 }
 ATTRIBUTES = "title", "aria-label", "placeholder", "data-bs-title"
 CHROME = "//body//*[not(ancestor-or-self::article or self::script or self::style)]"
-TITLES = "//article//*[self::h1 or self::h2 or self::h3 or self::h4 or ancestor::summary]"
+TITLES = (
+    "//article//*[self::h1 or self::h2 or self::h3 or self::h4 or ancestor::summary]"
+    "[not(@class='separator')]"
+)
 
 
 def touch(page):

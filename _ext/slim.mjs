@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { PurgeCSS } from "purgecss";
 
-const { styles, content, bundle } = JSON.parse(readFileSync(0, "utf8"));
+const { styles, own, content, bundle } = JSON.parse(readFileSync(0, "utf8"));
 
 // Addresses in a style sheet are relative to it, and so change with its place.
 const moved = (css, from) =>
@@ -17,7 +17,7 @@ const read = (path) =>
     readFileSync(path, "utf8").replace(/@import "([^"]+)";/g, (_, name) => read(join(dirname(path), name))),
     path,
   );
-const raw = styles.map(read).join("\n");
+const raw = styles.map(read).join("\n"); // the book's own rules are all in use
 const words = (text) => text.match(/[A-Za-z0-9_:/@.%-]*[A-Za-z0-9_/@%-]/g) ?? [];
 const [{ css }] = await new PurgeCSS().purge({
   content,
@@ -28,4 +28,4 @@ const [{ css }] = await new PurgeCSS().purge({
   variables: false,
   safelist: { standard: [/^data-/, /^html/, /^is-/, "dark", "light"] },
 });
-writeFileSync(bundle, css);
+writeFileSync(bundle, css + read(own));

@@ -15,6 +15,7 @@ from sphinx.errors import ExtensionError
 
 SCRIPT = Path(__file__).with_name("slim.mjs")
 BUNDLE = "_static/book.css"
+OWN = "_static/site.css"
 UNUSED = re.compile(
     r"fontawesome|thebe|THEBE|kernelName|toggle(button|Hint|Open)|design-tabs|MathJax"
     r"|dataset\.mode"  # view.js
@@ -71,7 +72,8 @@ def bundle(app, exception):
 
 def cut_styles(out, pages):
     task = {
-        "styles": [str(out / name) for name in styles],
+        "styles": [str(out / name) for name in styles if name != OWN],
+        "own": str(out / OWN),
         "content": [str(path) for path in [*pages, *out.glob("_static/**/*.js")]],
         "bundle": str(out / BUNDLE),
     }

@@ -1,12 +1,15 @@
 // Figures enlarge when chosen, a link to an equation shows the equation, and what is too wide for the
 // page and scrolls by itself can be reached, and so scrolled, with the keyboard.
 (() => {
+  const SCROLLING = ".katex-display, pre, .pst-scrollable-table-container";
   const wide = new ResizeObserver((entries) => {
-    for (const { target } of entries)
-      if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
-      else target.removeAttribute("tabindex");
+    for (const { target } of entries) {
+      const box = target.closest(SCROLLING);
+      box.tabIndex = box.scrollWidth > box.clientWidth ? 0 : -1;
+    }
   });
-  for (const block of document.querySelectorAll("article :is(.katex-display, pre, table)"))
+  const CONTENT = ".pst-scrollable-table-container > table"; // which may grow where its box cannot
+  for (const block of document.querySelectorAll(`article :is(${SCROLLING}, ${CONTENT})`))
     wide.observe(block);
 
   const dialog = document.createElement("dialog");

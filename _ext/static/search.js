@@ -5,6 +5,7 @@ const list = document.getElementById("search-results");
 const query = new URLSearchParams(location.search).get("q")?.trim() ?? "";
 const language = /[\u3400-\u9fff]/.test(query) ? "zh" : "en";
 const site = new URL("..", import.meta.url);
+const FEW = 3; // results, that one asks whether something else was meant
 const MOST = { pages: 12, sections: 3, excerpt: language === "zh" ? 60 : 160 };
 
 const count = (text, part) => text.split(part).length - 1;
@@ -58,11 +59,10 @@ const distance = (a, b) => {
 
 // Each word that the book does not have becomes the nearest one that it has, if that is near.
 const corrected = (pages, query) => {
-  const text = JSON.stringify(pages).toLowerCase();
-  const known = new Set(text.match(/[a-z]{4,}/g));
+  const known = new Set(JSON.stringify(pages).toLowerCase().match(/[a-z]{4,}/g));
   return query.replace(/[a-z]{4,}/gi, (written) => {
     const word = written.toLowerCase();
-    if (text.includes(word)) return written;
+    if (known.has(word)) return written;
     const most = word.length < 7 ? 1 : 2;
     const near = [...known]
       .filter((other) => Math.abs(other.length - word.length) <= most)
@@ -123,9 +123,10 @@ const show = async () => {
   if (!query) return document.querySelector("article input[name=q]").focus();
   const pages = await (await fetch(new URL(`search/${language}.json`, site))).json();
   let [asked, found] = [query, search(pages, query)];
-  if (!found.length) {
-    asked = corrected(pages, query);
-    found = search(pages, asked);
+  if (found.length < FEW) {
+    const meant = corrected(pages, query); // a slip of the pen, or the beginning of a word?
+    const more = search(pages, meant);
+    if (more.length > found.length) [asked, found] = [meant, more];
   }
   const words = asked.toLowerCase().split(/\s+/);
   list.append(...found.slice(0, MOST.pages).map((result) => item(result, words)));
