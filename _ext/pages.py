@@ -64,7 +64,7 @@ def finish(app, render, template, context):
 def add_static_files(app):
     app.config.html_static_path.append(str(Path(__file__).with_name("static")))
     app.add_css_file("site.css", priority=900)
-    for script in ("switch.js", "figures.js"):
+    for script in ("switch.js", "figures.js", "access.js"):
         app.add_js_file(script, loading_method="defer")
 
 

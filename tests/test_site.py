@@ -331,6 +331,7 @@ FAULTS = {
     "a label twice": "the label 'eq:x-twice' is used twice",
     "a link to no equation": "eq:x-nowhere",
     "a heading in a cell with a language": "cell 6: a heading needs a cell of its own",
+    "a formula that KaTeX refuses": "KaTeX parse error: Undefined control sequence: \\nonesuch",
     "an unknown language": "cell 7: `lang` is one of ['en', 'zh'], not 'de'",
     "an error's words on stderr": "stderr was found in the cell outputs",
 }
@@ -354,6 +355,7 @@ def refused(tmp_path_factory):
         text("see [(1.1)](#eq:x-nowhere)"),
         text("## Heading\n\nand text", metadata={"lang": "en"}),
         text("deutsch", metadata={"lang": "de"}),
+        text("$\\nonesuch$"),
         code("draw()", outputs=[image]),
         code("fail()", outputs=[stderr]),
     ]

@@ -1,17 +1,5 @@
-// Figures enlarge when chosen, a link to an equation shows the equation, and what is too wide for the
-// page and scrolls by itself can be reached, and so scrolled, with the keyboard.
+// Figures enlarge when chosen, and a link to an equation shows the equation.
 (() => {
-  const SCROLLING = ".katex-display, pre, .pst-scrollable-table-container";
-  const wide = new ResizeObserver((entries) => {
-    for (const { target } of entries) {
-      const box = target.closest(SCROLLING);
-      box.tabIndex = box.scrollWidth > box.clientWidth ? 0 : -1;
-    }
-  });
-  const CONTENT = ".pst-scrollable-table-container > table"; // which may grow where its box cannot
-  for (const block of document.querySelectorAll(`article :is(${SCROLLING}, ${CONTENT})`))
-    wide.observe(block);
-
   const dialog = document.createElement("dialog");
   dialog.className = "enlarged";
   dialog.addEventListener("click", () => dialog.close());
