@@ -7,11 +7,11 @@ each.
 import copy
 
 import meta
+from labels import SEPARATOR
 
-SEPARATOR = " · "
 ENGLISH = "//body//*[@lang='en' and not(contains(@class, 'keep'))]"
 LINKS = (("a", "href"), ("link", "href"), ("script", "src"), ("img", "src"), ("form", "action"))
-SHARED = ("_static/", "_images/", "_sources/", "_downloads/", "pagefind/", "search.html")
+SHARED = ("_static/", "_images/", "_sources/", "search.html")
 
 
 def twin(page):

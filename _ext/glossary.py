@@ -12,9 +12,9 @@ import yaml
 from docutils import nodes
 from sphinx import addnodes
 
+from languages import CODES, HAN
+
 PAGE = "glossary"
-HAN = re.compile(r"[\u3400-\u9fff]")
-CODES = {"en": "en", "zh": "zh-CN"}
 NO_PROSE = (nodes.reference, nodes.literal, nodes.math, nodes.title, addnodes.pending_xref)
 
 
@@ -101,11 +101,8 @@ def terms_table(table):
     """English, Chinese, and other forms, which every view shows: each explains the other."""
     body = nodes.tbody()
     for entry in table:
-        chinese, also = entry.get("aliases", []), forms(entry, "en")[1:]
-        others = [(word, "en") for word in also]
-        others += [
-            (word, "zh" if HAN.search(word) else "en") for word in chinese if word not in also
-        ]
+        also = dict.fromkeys([*forms(entry, "en")[1:], *entry.get("aliases", [])])
+        others = [(word, "zh" if HAN.search(word) else "en") for word in also]
         row = nodes.row("", ids=[anchor(entry)])
         row += [cell((entry["en"], "en")), cell((entry["zh"], "zh")), cell(*others)]
         body += row

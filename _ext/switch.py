@@ -20,10 +20,5 @@ def touch(page):
     script = html.Element("script")
     script.text = (HERE / "view.js").read_text(encoding="utf-8")
     head.insert(1, script)  # after the character set, before all styles
-    # What is in no language, code and formulas, keeps its own while that of the page changes: a
-    # browser would set all of it anew.
-    for article in page.find("//article"):
-        article.set("lang", "en")
-        article.set("class", f"{article.get('class')} keep")
     for bar in page.find("//div[@class='article-header-buttons']"):
         bar.insert(0, html.fragment_fromstring(BUTTONS))

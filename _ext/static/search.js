@@ -10,13 +10,10 @@ const MOST = { pages: 12, sections: 3, excerpt: language === "zh" ? 60 : 160 };
 
 const count = (text, part) => text.split(part).length - 1;
 
-// A title says most, then a heading, then the text, where the tenth time says less than the first.
-const score = (parts, [, heading, text], title) => {
-  const [low, head] = [text.toLowerCase(), heading.toLowerCase()];
-  return parts.reduce(
-    (sum, part) => sum + 30 * title.includes(part) + 10 * head.includes(part) + Math.log2(1 + count(low, part)),
-    0,
-  );
+// A heading says more than the text, where the tenth time says less than the first.
+const score = (parts, heading, text) => {
+  const points = (part) => 10 * heading.includes(part) + Math.log2(1 + count(text, part));
+  return parts.reduce((sum, part) => sum + points(part), 0);
 };
 
 const search = (pages, query) => {
@@ -28,12 +25,13 @@ const search = (pages, query) => {
     const all = page.sections.map((section) => section.join(" ")).join(" ").toLowerCase();
     if (!words.every((word) => all.includes(word))) continue;
     const parts = words.length > 1 && all.includes(phrase) ? [...words, phrase] : words;
-    const sections = page.sections
-      .map((section) => [score(parts, section, title), section])
-      .filter(([points]) => points > 30 * parts.filter((part) => title.includes(part)).length)
-      .sort(([a], [b]) => b - a);
-    const best = sections.slice(0, MOST.sections);
-    const points = best.reduce((sum, [points]) => sum + points, 0) + score(parts, ["", "", all], title);
+    const best = page.sections
+      .map((section) => [score(parts, section[1].toLowerCase(), section[2].toLowerCase()), section])
+      .filter(([points]) => points > 0)
+      .sort(([a], [b]) => b - a)
+      .slice(0, MOST.sections);
+    const titled = 100 * parts.filter((part) => title.includes(part)).length; // that says most
+    const points = best.reduce((sum, [points]) => sum + points, titled + score(parts, "", all));
     found.push({ page, points: points * page.weight, sections: best.map(([, section]) => section) });
   }
   return found.sort((a, b) => b.points - a.points);
