@@ -73,7 +73,7 @@ class Bidirectional(keras.layers.Layer):
             self.first_weights = None
 
     def call(self, sequences, initial_state=None, mask=None, training=False):
-        first, second = self.halves(initial_state)
+        first, second = self.halves("initial_state", initial_state)
         options = {"mask": mask, "training": training}
         forward = self.forward_layer(sequences, initial_state=first, **options)
         backward = self.backward_layer(sequences, initial_state=second, **options)
@@ -90,28 +90,29 @@ class Bidirectional(keras.layers.Layer):
         return (*merged, *states) if self.merge_mode is None else (merged, *states)
 
     @staticmethod
-    def halves(initial_state) -> tuple:
-        if initial_state is None:
+    def halves(name: str, states) -> tuple:
+        if states is None:
             return None, None
-        half, odd = divmod(len(initial_state), 2)
+        half, odd = divmod(len(states), 2)
         if odd or not half:
             raise ValueError(
-                "`initial_state` must hold the states of the forward layer and then as many of "
-                f"the backward layer. Received: {len(initial_state)} state(s)"
+                f"`{name}` must hold the states of the forward layer and then as many of the "
+                f"backward layer. Received: {len(states)} state(s)"
             )
-        return list(initial_state[:half]), list(initial_state[half:])
+        return list(states[:half]), list(states[half:])
 
     def compute_output_shape(self, sequences_shape, initial_state_shape=None):
-        output = self.forward_layer.compute_output_shape(sequences_shape)
+        forward = self.forward_layer.compute_output_shape(sequences_shape)
+        backward = self.backward_layer.compute_output_shape(sequences_shape)
         states = ()
         if self.return_state:
-            output, *states = output
-            states = (*states, *states)
-        if self.merge_mode == "concat":
-            output = (*output[:-1], 2 * output[-1])
+            (forward, *first), (backward, *second) = forward, backward
+            states = (*first, *second)
         if self.merge_mode is None:
-            return (output, output, *states)
-        return (output, *states) if self.return_state else output
+            return (forward, backward, *states)
+        if self.merge_mode == "concat":
+            forward = (*forward[:-1], forward[-1] + backward[-1])
+        return (forward, *states) if self.return_state else forward
 
     def compute_mask(self, sequences, mask=None):
         masks = self.forward_layer.compute_mask(sequences, mask)
@@ -127,7 +128,7 @@ class Bidirectional(keras.layers.Layer):
 
     def reset_state(self, states=None) -> None:
         """Set the kept states to zero, or to `states`, the forward ones first."""
-        first, second = self.halves(states)
+        first, second = self.halves("states", states)
         self.forward_layer.reset_state(*[first] if first else [])
         self.backward_layer.reset_state(*[second] if second else [])
 

@@ -6,7 +6,7 @@ import inspect
 import keras
 from keras import ops
 
-from d2lutils.dropout import DropoutMasks, rate
+from d2lutils.dropout import DropoutMasks, one_step, rate
 
 SERIALIZERS = {
     "activation": keras.activations,
@@ -198,7 +198,7 @@ class Cell(keras.layers.Layer, DropoutMasks):
         """X W_x + b for all gates: (batch, d) or (batch, steps, d) -> (..., g·h)."""
         masks = None
         if self.dropping:
-            masks = self.get_dropout_mask(x if len(x.shape) == 2 else x[:, 0])
+            masks = self.get_dropout_mask(x if len(x.shape) == 2 else one_step(x))
         bias = self.bias[0] if self.has_state_bias else self.bias
         return project(x, self.kernel, bias, masks)
 

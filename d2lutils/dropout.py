@@ -58,6 +58,11 @@ class DropoutMasks(DropoutRNNCell):
         self.state_mask = None
 
 
+def one_step(x):
+    """Zeros in the form of a step of `x` (batch, steps, d), which may have none: (batch, d)."""
+    return ops.zeros((ops.shape(x)[0], x.shape[-1]), x.dtype)
+
+
 @contextmanager
 def masks_of_one_run(step, x, states, cell, training):
     """For the time of one loop: every cell inside `cell` draws its masks now and forgets them then.
@@ -68,7 +73,7 @@ def masks_of_one_run(step, x, states, cell, training):
     inside = [layer for layer in cell._flatten_layers() if isinstance(layer, DropoutRNNCell)]
     try:
         if training and any(layer.dropout or layer.recurrent_dropout for layer in inside):
-            step(x[:, 0], states)
+            step(one_step(x), states)
         yield
     finally:
         for layer in inside:

@@ -189,7 +189,9 @@ class Recurrent(keras.layers.Layer):
         states = self.first_states(sequences, initial_state)
         step = lambda x, states: call_cell(self.cell, x, states, training)
         with masks_of_one_run(step, sequences, states, self.cell, training):
-            if isinstance(self.cell, Cell):  # one large product now, not a small one each step
+            if isinstance(self.cell, Cell) and self.cell.dtype_policy == self.dtype_policy:
+                # One large product now, not a small one each step. (A cell with a dtype of its
+                # own must be called, for it is the call that casts the weights.)
                 self.cell.dropping = bool(training)
                 sequences, step = self.cell.project_input(sequences), self.cell.step
             output, outputs, states = scan(

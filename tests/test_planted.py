@@ -364,7 +364,7 @@ def test_a_direction_that_is_built_keeps_its_states(home):
 @pytest.mark.parametrize("name", ["reset_state", "reset_states"])
 def test_two_directions_refuse_an_empty_list_of_states(name):
     layer = ours.Bidirectional(ours.GRU(4, stateful=True))
-    with pytest.raises(ValueError, match=r"`initial_state`.*Received: 0 state"):
+    with pytest.raises(ValueError, match=r"`states`.*Received: 0 state"):
         getattr(layer, name)([])
 
 

@@ -113,7 +113,37 @@ def test_dtypes_are_those_of_keras(name, policy):
     np.testing.assert_allclose(a, b, atol=tolerance)
 
 
+@pytest.mark.parametrize("of_loop, of_cell", [("float32", "mixed_float16"), ("float32", "float64")])
+@pytest.mark.parametrize("name", ["SimpleRNN", "GRU", "LSTM"])
+def test_a_loop_and_its_cell_may_have_dtypes_of_their_own(name, of_loop, of_cell):
+    cell = name.replace("Simple", "") + "Cell"
+    mine = ours.Recurrent(getattr(ours, cell)(4, dtype=of_cell), dtype=of_loop)
+    theirs = K.RNN(getattr(K, name + "Cell")(4, dtype=of_cell), dtype=of_loop)
+    theirs.build(X.shape), mine.build(X.shape)
+    theirs.set_weights([RNG.standard_normal(w.shape) for w in theirs.get_weights()])
+    mine.set_weights(theirs.get_weights())
+    assert mine(X).dtype == theirs(X).dtype
+    np.testing.assert_allclose(mine(X), theirs(X), atol=1e-2 if "16" in of_cell else 1e-7)
+
+
 # --- states -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["SimpleRNN", "GRU", "LSTM"])
+def test_training_with_dropout_on_no_steps_leaves_the_first_state(name):
+    layer = getattr(ours, name)(5, dropout=0.5, recurrent_dropout=0.5, return_state=True)
+    output, *states = layer(X[:, :0], training=True)
+    for tensor in (output, *states):
+        np.testing.assert_array_equal(tensor, np.zeros((len(X), 5)))
+
+
+@pytest.mark.parametrize("merge_mode, width", [("concat", 8), (None, None)])
+def test_directions_of_unequal_width(merge_mode, width):
+    pair = ours.LSTM(5, return_state=True), ours.LSTM(3, return_state=True, go_backwards=True)
+    layer = ours.Bidirectional(pair[0], merge_mode, backward_layer=pair[1])
+    eager, symbolic = layer(X), layer(keras.Input(X.shape[1:], len(X)))
+    assert [tuple(a.shape) for a in eager] == [tuple(a.shape) for a in symbolic]
+    assert eager[0].shape == (8, width or 5)
 
 
 @pytest.mark.parametrize("name", ["SimpleRNN", "GRU", "LSTM"])
@@ -315,6 +345,10 @@ WRONG = {
     "one direction's states for both": (
         lambda: ours.Bidirectional(ours.GRU(3))(X, initial_state=[np.zeros((8, 3))]),
         r"`initial_state`.*forward.*backward.*1 state",
+    ),
+    "one direction's states to set for both": (
+        lambda: ours.Bidirectional(ours.GRU(3)).reset_state([np.zeros((8, 3))]),
+        r"`states`.*forward.*backward.*1 state",
     ),
     "states to set in a layer without memory": (
         lambda: ours.GRU(3).reset_state([np.zeros((8, 3))]),
