@@ -347,6 +347,8 @@ def sample(
     *,
     start: str = "",
     temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float = 1.0,
     seed: int = 0,
 ) -> str:
     """`length` tokens drawn from the model one at a time, each after all before it, as a text.
@@ -354,18 +356,15 @@ def sample(
     Args:
         model: an `NGram` or a `LanguageModel`.
         start: what the model reads first; it is not part of what is returned.
-        temperature: the logarithms of the probabilities are divided by it. 1 draws from the
-            model, less makes the likely likelier, 0 takes the likeliest each time.
+        temperature, top_k, top_p: see `distribution`.
         seed: of the draws.
 
     `<unk>` is never drawn.
 
     Raises:
-        ValueError: a negative length or temperature, a character of `start` outside the
-            vocabulary, or a vocabulary of another size than the model's.
+        ValueError: a negative length, what `distribution` refuses, a character of `start` outside
+            the vocabulary, or a vocabulary of another size than the model's.
     """
-    if temperature < 0:
-        raise ValueError(f"`temperature` must not be negative. Received: {temperature}")
     if length < 0:
         raise ValueError(f"`length` must not be negative. Received: length={length}")
     if len(vocabulary) != model.size:
@@ -378,18 +377,50 @@ def sample(
     following = model.next_tokens(numbers)
     logits, drawn = next(following), []
     for _ in range(length):
-        drawn.append(draw(logits, temperature, chance))
+        p = distribution(logits[1:], temperature, top_k, top_p)
+        drawn.append(1 + int(chance.choice(len(p), p=p)))
         logits = following.send(drawn[-1])
     return vocabulary.decode(drawn)
 
 
-def draw(logits: np.ndarray, temperature: float, chance: np.random.Generator) -> int:
-    """One token by logits (size,), never number 0."""
-    logits = logits[1:]
+def distribution(
+    logits: np.ndarray, temperature: float = 1.0, top_k: int | None = None, top_p: float = 1.0
+) -> np.ndarray:
+    """Probabilities to draw from, by logits (…, size): first cooled, then cut to the likeliest.
+
+    Args:
+        temperature: the logits are divided by it. 1 leaves the model's probabilities, less makes
+            the likely likelier, 0 leaves the likeliest token alone.
+        top_k: this many of the likeliest tokens are kept; None keeps all.
+        top_p: of those, the fewest that together have at least this probability (Holtzman et al.,
+            2020) are kept; 1 keeps all.
+
+    What is kept is divided by its sum. Of equally likely tokens the first counts as likelier.
+
+    Raises:
+        ValueError: a negative temperature, a `top_k` below 1, or a `top_p` outside 0 … 1.
+    """
+    if not temperature >= 0:
+        raise ValueError(f"`temperature` must not be negative. Received: {temperature}")
+    if top_k is not None:
+        at_least_one(top_k=top_k)
+    if not 0 < top_p <= 1:
+        raise ValueError(f"`top_p` must lie above 0 and be at most 1. Received: top_p={top_p}")
     if temperature == 0:
-        return 1 + int(np.argmax(logits))
-    scaled = np.exp((logits - logits.max()) / temperature)
-    return 1 + int(chance.choice(len(logits), p=scaled / scaled.sum()))
+        return np.eye(logits.shape[-1])[np.argmax(logits, -1)]
+    scaled = np.exp((logits - logits.max(-1, keepdims=True)) / temperature)
+    p = scaled / scaled.sum(-1, keepdims=True)
+    if top_k is None and top_p == 1:
+        return p
+    order = np.argsort(-p, axis=-1, kind="stable")
+    sorted_p = np.take_along_axis(p, order, -1).astype("float64")
+    sorted_p[..., top_k or logits.shape[-1] :] = 0
+    sorted_p /= sorted_p.sum(-1, keepdims=True)
+    likelier = np.cumsum(sorted_p, -1) - sorted_p  # probability of all that stand before
+    sorted_p[likelier >= top_p] = 0
+    sorted_p /= sorted_p.sum(-1, keepdims=True)
+    np.put_along_axis(cut := np.zeros_like(sorted_p), order, sorted_p, -1)
+    return cut
 
 
 # --- training -----------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from d2lutils.language import (
     NGram,
     Vocabulary,
     bits_per_character,
+    distribution,
     perplexity,
     sample,
     sequential_windows,
@@ -220,6 +221,59 @@ def test_sampling_draws_from_the_model():
     assert cool.count("a") > text.count("a") + 200
     with pytest.raises(ValueError, match="`temperature`.*-1"):
         sample(model, vocabulary, 1, temperature=-1)
+    for few in ({"top_k": 1}, {"top_p": 0.3}):
+        assert sample(model, vocabulary, 40, **few) == "a" * 40
+    both = sample(model, vocabulary, 4000, top_k=2, seed=1)
+    assert both == text  # the two that are drawn at all
+    with pytest.raises(ValueError, match="`top_k`.*top_k=0"):
+        sample(model, vocabulary, 1, top_k=0)
+    for strange in (0, 1.5, math.nan):
+        with pytest.raises(ValueError, match=f"`top_p`.*{strange}"):
+            sample(model, vocabulary, 1, top_p=strange)
+
+
+probabilities = st.lists(st.integers(1, 50), min_size=1, max_size=9).map(lambda c: np.array(c, "f"))
+
+
+@given(probabilities, st.integers(1, 10))
+def test_top_k_keeps_the_k_likeliest_in_their_proportions(counts, k):
+    cut = distribution(np.log(counts), top_k=k)
+    kept = cut > 0
+    assert kept.sum() == min(k, len(counts))
+    assert counts[kept].min() >= counts[~kept].max(initial=0)
+    np.testing.assert_allclose(cut[kept], counts[kept] / counts[kept].sum(), rtol=1e-5)
+
+
+@given(probabilities, st.integers(1, 99))
+def test_the_nucleus_is_the_smallest_that_is_large_enough(counts, percent):
+    share, top_p = counts / counts.sum(), percent / 100 + 0.00123  # never met exactly
+    cut = distribution(np.log(counts), top_p=min(top_p, 1))
+    kept = np.sort(share[cut > 0])[::-1]
+    assert kept.sum() >= min(top_p, 1) - 1e-6 and kept[:-1].sum() < top_p
+    assert kept.min() >= share[cut == 0].max(initial=0)
+    np.testing.assert_allclose(cut[cut > 0], share[cut > 0] / kept.sum(), rtol=1e-5)
+
+
+@given(probabilities, st.floats(0.2, 5))
+def test_temperature_is_a_power_and_comes_before_the_cut(counts, temperature):
+    power = counts.astype("f8") ** (1 / temperature)
+    np.testing.assert_allclose(
+        distribution(np.log(counts), temperature), power / power.sum(), rtol=1e-4
+    )
+    np.testing.assert_allclose(
+        distribution(np.log(counts), temperature, 3, 0.5),
+        distribution(np.log(power), 1, 3, 0.5),
+        rtol=1e-4,
+    )
+
+
+def test_rows_are_cut_one_by_one_and_of_equals_the_first_is_kept():
+    logits = np.random.default_rng(0).normal(size=(2, 3, 8))
+    for options in ({"temperature": 0}, {"top_k": 3}, {"top_p": 0.6}, {"top_k": 4, "top_p": 0.7}):
+        rows = [[distribution(row, **options) for row in rows] for rows in logits]
+        np.testing.assert_array_equal(distribution(logits, **options), rows)
+    assert distribution(np.zeros(4), top_k=2).tolist() == [0.5, 0.5, 0, 0]
+    assert distribution(np.log([0.5, 0.3, 0.2]), top_k=2, top_p=0.6).tolist() == [1, 0, 0]
 
 
 # --- training -----------------------------------------------------------------------------
