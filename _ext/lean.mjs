@@ -1,4 +1,4 @@
-// KaTeX' tree of a formula with half of its elements and the same look: pages have hundreds of
+// KaTeX' tree of a formula with a third of its elements and the same look: pages have hundreds of
 // formulas, and a browser that shows the other language styles and places each element anew.
 
 // Classes that no rule of KaTeX' style sheet asks for.
@@ -60,14 +60,14 @@ const isNeeded = ({ style: { height, verticalAlign } }) =>
   em(height) + em(verticalAlign) > LINE.above || -em(verticalAlign) > LINE.below;
 
 // What takes a node's place. Rules for tables ask for the children of an entry: they stay elements.
-const lean = (node, entry = false) => {
+const place = (node, entry = false) => {
   if (!node.classes) return [node]; // a drawing
   const classes = unnamed(node.classes);
   const named = classes.length < node.classes.length && !classes.length;
   if (node.children) {
     const isEntry = has(node.children[0] ?? {}, "pstrut");
     const children = node.children.flatMap((child) =>
-      lean(child, isEntry || (entry && isGroup(node))),
+      place(child, isEntry || (entry && isGroup(node))),
     );
     node.children = withoutSpaces(children);
     if (has(node, "msupsub")) return [script(node)];
@@ -79,10 +79,10 @@ const lean = (node, entry = false) => {
 };
 
 // `tree` is what KaTeX makes of a formula: MathML beside HTML.
-export const slim = (tree) => {
+export const lean = (tree) => {
   const [{ children: [math] }, html] = (has(tree, "katex") ? tree : tree.children[0]).children;
   const { children } = math.children[0];
   if (children[0].children.length === 1) [children[0]] = children[0].children;
-  lean(html);
+  place(html);
   return tree;
 };

@@ -355,13 +355,16 @@ def test_a_changed_title_reaches_the_sidebar_of_each_page(tmp_path):
         (book / folder).symlink_to(ROOT / folder)
     for file in ("_config.yml", "references.bib"):
         shutil.copy(ROOT / file, book)
-    (book / "_toc.yml").write_text("format: jb-book\nroot: x\nchapters: [{file: y}]\n", "utf8")
+    (book / "_toc.yml").write_text(
+        "format: jb-book\nroot: x\nchapters: [{file: y}, {file: z}]\n", "utf8"
+    )
     (book / "x.md").write_text("# First · 第一\n", "utf8")
+    (book / "z.md").write_text("# Last · 第三\n", "utf8")
     for title in ("Old", "New"):
         (book / "y.md").write_text(f"# {title} · 第二\n", "utf8")
         run = build(book, out, "--quiet")
         assert run.returncode == 0, run.stdout + run.stderr
-        page = BeautifulSoup((out / "_build/html/x.html").read_bytes(), "html.parser")
+        page = BeautifulSoup((out / "_build/html/z.html").read_bytes(), "html.parser")
         assert title in page.select_one(".bd-links").get_text()
 
 
