@@ -13,10 +13,11 @@ UNDER ?=
 python := .venv/bin/python
 ready  := .venv/.ready
 site   := _build/html/.built
+where  := _build/where.txt
 node   := node_modules/.ready
 
 .DELETE_ON_ERROR:
-.PHONY: help book serve test test-env test-long mutants lint format chapters colab pdf models bench clean
+.PHONY: always help book serve test test-env test-long mutants lint format chapters colab pdf models bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
@@ -29,9 +30,14 @@ book: $(site) ## build the website from the stored notebooks
 sources := _config.yml _toc.yml $(wildcard *.md *.bib *.yml chapters/*.ipynb) \
            $(shell find _ext _static _templates docs -type f -not -name '*.pyc' 2>/dev/null)
 
+# The addresses that pages lead to; changed, they change this file.
+$(where): always
+	@mkdir -p $(@D); env | grep '^BOOK_' | sort > $@.new; git remote get-url origin >> $@.new 2>/dev/null; \
+	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
 # Where only pages changed, only they are read again; a build that fails forgets all pages, for one
 # that is not read again would hide its warnings.
-$(site): $(ready) $(node) $(sources)
+$(site): $(ready) $(node) $(where) $(sources)
 	@$(python) tools/chapters.py --check || echo "(the pages show the chapters as they were last built)"
 	.venv/bin/jupyter-book build . $(if $(filter-out %.ipynb %.md,$?),--all) --warningiserror --nitpick \
 	  --keep-going --quiet || { rm -rf _build/.doctrees; exit 1; }

@@ -6,6 +6,7 @@ to its entry, whose tip shows the term in the other language. Chinese terms of a
 """
 
 import re
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -18,6 +19,7 @@ PAGE = "glossary"
 NO_PROSE = (nodes.reference, nodes.literal, nodes.math, nodes.title, addnodes.pending_xref)
 
 
+@cache
 def entries(source):
     table = yaml.safe_load(Path(source, "glossary.yml").read_text(encoding="utf-8"))
     return sorted(table, key=lambda entry: entry["en"].lower())

@@ -1,10 +1,12 @@
 // KaTeX in Node: a list of {tex, display} on standard input, a list of {html} or {error} on output.
 import { readFileSync } from "node:fs";
 import katex from "katex";
+import { lean } from "./lean.mjs";
 
 const typeset = ({ tex, display }) => {
   try {
-    return { html: katex.renderToString(tex, { displayMode: display, strict: "error" }) };
+    const tree = katex.__renderToDomTree(tex, { displayMode: display, strict: "error" });
+    return { html: lean(tree).toMarkup() };
   } catch (error) {
     return { error: error.message };
   }

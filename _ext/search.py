@@ -9,16 +9,13 @@ import json
 import re
 from pathlib import Path
 
-from lxml import html
+from lxml import etree, html
 
 FOLDER = "search"
 LANGUAGES = {"en": "zh-CN", "zh": "en"}  # and the one to leave out
 HEADINGS = "./h1 | ./h2 | ./h3 | ./h4"
-UNREAD = " or ".join(
-    [f"self::{tag}" for tag in ("section", "h1", "h2", "h3", "h4", "script", "summary")]
-    + [f"contains(@class, '{name}')" for name in ("katex", "headerlink", "cell_output", "eqno")]
-    + ["contains(@class, 'separator')"]
-)
+UNREAD_TAGS = "section", "h1", "h2", "h3", "h4", "script", "summary"
+UNREAD_CLASSES = re.compile(r"katex|headerlink|cell_output|eqno|separator")
 
 
 def write_texts(app, exception):
@@ -62,12 +59,25 @@ def heading(section, other):
 
 def words(element, other):
     """Of an element, without formulas, output, the other language and what lies in sections."""
-    inner = f"@lang='{other}' and not(contains(@class, 'keep'))"
-    inner += " or self::pre" if other == "en" else ""  # code is English
-    below = f"ancestor::*[{UNREAD} or {inner}]"
-    depth = len(element.xpath(f"ancestor-or-self::*[{UNREAD} or {inner}]"))
-    texts = element.xpath(f".//text()[count({below}) = {depth}]")
-    return re.sub(r"\s+", " ", "".join(texts)).strip()
+    return re.sub(r"\s+", " ", "".join(texts(element, other))).strip()
+
+
+def texts(element, other):
+    yield element.text or ""
+    for child in element:
+        if is_read(child, other):
+            yield from texts(child, other)
+        yield child.tail or ""
+
+
+def is_read(element, other):
+    classes = element.get("class", "")
+    return not (
+        element.tag in (etree.Comment, *UNREAD_TAGS)
+        or UNREAD_CLASSES.search(classes)
+        or (element.get("lang") == other and "keep" not in classes)
+        or (element.tag == "pre" and other == "en")  # code is English
+    )
 
 
 def replace_search(app, config):

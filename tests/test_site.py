@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -37,9 +38,11 @@ EQUATION_LINK = re.compile(r"\[(\([\d.]+\))\]\([\w.-]*#(eq:[\w-]+)\)")
 HAN = re.compile(r"[\u4e00-\u9fff]")
 
 
-def build(book, out):
+STRICT = "--warningiserror", "--nitpick", "--keep-going", "--quiet"
+
+
+def build(book, out, *flags):
     """Run Jupyter Book as `make book` does."""
-    flags = ["--all", "--warningiserror", "--nitpick", "--keep-going", "--quiet"]
     jupyter_book = Path(sys.executable).with_name("jupyter-book")
     command = [jupyter_book, "build", book, "--path-output", out, *flags]
     named = {"BOOK_SITE_URL": ADDRESS, "BOOK_REPOSITORY_URL": FORK}
@@ -86,7 +89,7 @@ def built(tmp_path_factory):
     with open(shared / "site.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not said.is_file():
-            run = build(ROOT, shared / "site")
+            run = build(ROOT, shared / "site", "--all", *STRICT)
             said.write_text(json.dumps([run.returncode, run.stdout + run.stderr]), "utf8")
     return shared / "site" / "_build" / "html", *json.loads(said.read_text("utf8"))
 
@@ -319,6 +322,52 @@ def test_citations_are_in_the_references(site):
         assert papers <= entries, f"{page}: {papers - entries} not in references.bib"
 
 
+HOSTS = {  # beside those of references.bib
+    "github.com",  # the repository, and issues of Keras
+    "colab.research.google.com",
+    "hypothesis.readthedocs.io",
+    "semver.org",
+}
+
+
+def test_links_to_elsewhere_are_few_and_secure(site):
+    """None is followed here. What leads where is printed: pytest -s."""
+    links = [
+        urlsplit(link["href"])
+        for soup in site.pages.values()
+        for link in soup.select("a[href]")
+        if urlsplit(link["href"]).netloc not in ("", urlsplit(ADDRESS).netloc)
+    ]
+    count = Counter(link.netloc for link in links)
+    print(*(f"\n{number:5} {host}" for host, number in count.most_common()))
+    assert {link.scheme for link in links} == {"https"}
+    bibliography = re.findall(r"url = \{(.+?)\}", (ROOT / "references.bib").read_text("utf8"))
+    assert {*count} == HOSTS | {urlsplit(address).netloc for address in bibliography}
+
+
+# --- what changes is built anew -------------------------------------------------------------------
+
+
+def test_a_changed_title_reaches_the_sidebar_of_each_page(tmp_path):
+    book, out = tmp_path / "book", tmp_path / "out"
+    book.mkdir()
+    for folder in ("_ext", "_templates"):
+        (book / folder).symlink_to(ROOT / folder)
+    for file in ("_config.yml", "references.bib"):
+        shutil.copy(ROOT / file, book)
+    (book / "_toc.yml").write_text(
+        "format: jb-book\nroot: x\nchapters: [{file: y}, {file: z}]\n", "utf8"
+    )
+    (book / "x.md").write_text("# First · 第一\n", "utf8")
+    (book / "z.md").write_text("# Last · 第三\n", "utf8")
+    for title in ("Old", "New"):
+        (book / "y.md").write_text(f"# {title} · 第二\n", "utf8")
+        run = build(book, out, "--quiet")
+        assert run.returncode == 0, run.stdout + run.stderr
+        page = BeautifulSoup((out / "_build/html/z.html").read_bytes(), "html.parser")
+        assert title in page.select_one(".bd-links").get_text()
+
+
 # --- what the build must refuse -------------------------------------------------------------------
 
 PNG = (
@@ -363,7 +412,7 @@ def refused(tmp_path_factory):
     notebook.metadata["language_info"] = {"name": "python"}
     (book / "x.ipynb").write_text(json.dumps(notebook), "utf8")
     (book / "_toc.yml").write_text("format: jb-book\nroot: x\n", "utf8")
-    run = build(book, book)
+    run = build(book, book, "--all", *STRICT)
     assert run.returncode != 0
     return run.stdout + run.stderr
 

@@ -11,7 +11,8 @@ PRESSED = (
 def check(page, view):
     assert page.evaluate(VIEW) == view
     assert page.evaluate(PRESSED) == [view]
-    assert page.evaluate("document.documentElement.lang") == ("zh-CN" if view == "zh" else "en")
+    language = "zh-CN" if view == "zh" else "en"
+    page.wait_for_function(f"document.documentElement.lang === '{language}'")  # once it is drawn
 
 
 # --- what decides ---------------------------------------------------------------------------------

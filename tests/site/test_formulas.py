@@ -1,0 +1,54 @@
+"""Formulas, of which _ext/lean.mjs makes fewer elements, look as KaTeX has them."""
+
+import pytest
+from reader import NUMBERED, OPEN_ALL, ROOT
+
+KATEX = (ROOT / "node_modules" / "katex" / "dist" / "katex.min.js").read_text("utf8")
+# Each formula is replaced by KaTeX' own. Which ones' letters, or corners, then differ?
+MOVED = """async (most) => {
+  await document.fonts.ready;
+  const letters = (formula) => {
+    const range = document.createRange();
+    const found = [];
+    const walker = document.createTreeWalker(formula, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode())
+      [...walker.currentNode.data].forEach((letter, k) => {
+        range.setStart(walker.currentNode, k);
+        range.setEnd(walker.currentNode, k + 1);
+        const { left, top } = range.getBoundingClientRect();
+        if (letter !== "\\u200b") found.push({ letter, left, top });
+      });
+    const { left, top, right, bottom } = formula.getBoundingClientRect();
+    return [...found, { letter: "", left, top }, { letter: "", left: right, top: bottom }];
+  };
+  const near = (one, other) =>
+    one.letter === other?.letter &&
+    Math.abs(one.left - other.left) <= most &&
+    Math.abs(one.top - other.top) <= most;
+  const moved = [];
+  let spared = 0;
+  for (const formula of document.querySelectorAll("article .math")) {
+    const drawn = () => formula.querySelector(".katex-html");
+    const elements = () => drawn().getElementsByTagName("*").length;
+    const [lean, few] = [letters(drawn()), elements()];
+    const displayMode = formula.localName === "div";
+    const tex = formula.querySelector("annotation").textContent;
+    formula.querySelector(displayMode ? ".katex-display" : ".katex").outerHTML =
+      katex.renderToString(tex, { displayMode });
+    const own = letters(drawn());
+    spared += elements() - few;
+    if (own.length !== lean.length || !own.every((letter, k) => near(letter, lean[k])))
+      moved.push([tex, lean, own]);
+  }
+  return [moved.slice(0, 2), moved.length, spared];
+}"""
+
+
+@pytest.mark.parametrize("name", NUMBERED)
+def test_a_formula_looks_as_katex_has_it(visitor, name):
+    page = visitor().open(name, "?lang=both")
+    page.evaluate(OPEN_ALL)
+    page.evaluate(KATEX)
+    moved, number, spared = page.evaluate(MOVED, 0.1)
+    assert number == 0, moved
+    assert spared > 1000  # elements
