@@ -1,8 +1,8 @@
 """Code in few elements, for a long chapter has ten thousand tokens, and with its height in lines.
 
 Kinds of tokens that look alike, by day and by night, share one class, so that Pygments joins
-neighbours; what looks like plain text needs no element. site.css keeps the place of code that is
-not in sight, so that a browser need not lay it out.
+neighbours; what looks like plain text needs no element. At first, site.css only keeps the place
+of code that is not in sight.
 """
 
 from functools import cache

@@ -14,6 +14,7 @@
     root.dataset.view = known(asked) || known(remembered("language")) || spoken;
     root.lang = root.dataset.view === "zh" ? "zh-CN" : "en";
   }
+  root.dataset.drawn = ""; // no view so far: see switch.js
   const night = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
   root.dataset.mode = remembered("mode") || "auto";
   root.dataset.theme = root.dataset.mode === "auto" ? night : root.dataset.mode;

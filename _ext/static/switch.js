@@ -18,16 +18,17 @@
     for (const element of document.querySelectorAll(`[${name}*="${SEPARATOR}"]`))
       attributes.push([element, name, element.getAttribute(name)]);
 
-  // Voices and fonts go by the language of the page. Its change makes a browser style the whole page
-  // anew, and no reader sees it, for all words bear their own: it waits until the view is drawn.
-  const speak = () => {
+  // What nobody sees waits until the others see the view: formulas for those who hear them, and the
+  // page's own language, for which a browser styles it anew, though all words bear theirs.
+  const finish = () => {
+    root.dataset.drawn = root.dataset.view;
     const language = root.dataset.view === "zh" ? "zh-CN" : "en";
     if (root.lang !== language) root.lang = language;
   };
 
   const show = (view) => {
     root.dataset.view = view;
-    requestAnimationFrame(() => setTimeout(speak));
+    requestAnimationFrame(() => setTimeout(finish));
     document.title = title.map((part) => half(part, view)).join(" — ");
     for (const [element, name, text] of attributes) element.setAttribute(name, half(text, view));
     for (const button of document.querySelectorAll(".language-switch button"))

@@ -1,7 +1,9 @@
 """For everybody: no violation that axe-core knows, and the keyboard alone is enough."""
 
+import re
+
 import pytest
-from reader import CHOOSE, OPEN_ALL, PAGES, PHONE, ROOT, TWINS, VIEW, VIEWS, WIDE
+from reader import CHOOSE, LONGEST, OPEN_ALL, PAGES, PHONE, ROOT, TWINS, VIEW, VIEWS, WIDE
 
 AXE = (ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text("utf8")
 RUN = """async (rules) => {
@@ -83,6 +85,32 @@ def test_axe_finds_nothing_on_a_phone(visitor, name, query):
         page.wait_for_selector("#search-results[data-done] > li")
     found = violations(page, VIEWS)
     assert found == {}
+
+
+# --- what a screen reader is told -----------------------------------------------------------------
+
+
+def told(page):
+    """How many formulas, and which words, the browser tells of a page to a screen reader."""
+    page.wait_for_function(
+        "(({ drawn, view }) => drawn === view)(document.documentElement.dataset)"
+    )
+    nodes = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+    said = [node for node in nodes if not node["ignored"]]
+    formulas = [node for node in said if node["role"]["value"] == "MathMLMath"]
+    return len(formulas), " ".join(node.get("name", {}).get("value", "") for node in said)
+
+
+def test_formulas_and_code_are_told_in_each_view(visitor):
+    page = visitor().open(LONGEST)
+    page.evaluate(OPEN_ALL)
+    for view in VIEWS:
+        page.evaluate(CHOOSE, view)
+        formulas, words = told(page)
+        shown = "[...document.querySelectorAll('.katex')].filter((one) => one.checkVisibility())"
+        assert formulas == page.evaluate(f"{shown}.length") > 100
+        code = page.locator(".cell_input pre").all_text_contents()
+        assert {*re.findall(r"\w+", " ".join(code))} <= {*re.findall(r"\w+", words)}
 
 
 # --- the keyboard ---------------------------------------------------------------------------------
