@@ -15,6 +15,8 @@ ready  := .venv/.ready
 site   := _build/html/.built
 where  := _build/where.txt
 node   := node_modules/.ready
+# Tests that read a watch: nothing may run beside them.
+timed  := tests/site/test_speed.py
 
 .DELETE_ON_ERROR:
 .PHONY: always help book serve test test-env test-long mutants lint format chapters colab pdf models bench clean
@@ -51,7 +53,7 @@ serve: book ## look at the website in a browser
 test: $(ready) $(node) ## run every check and test, and every chapter against its stored outputs
 	@failed=0; $(MAKE) --no-print-directory lint || failed=1; \
 	$(python) -m pytest --numprocesses $(JOBS) --dist loadfile --nbval --nbval-current-env chapters tests \
-	|| failed=1; exit $$failed
+	  --ignore $(timed) || failed=1; $(python) -m pytest $(timed) || failed=1; exit $$failed
 
 test-env: $(ready) ## run the chapters under other circumstances and with other versions (hours)
 	$(python) tools/environments.py $(UNDER)

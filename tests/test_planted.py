@@ -679,3 +679,14 @@ def test_match_sees_gradients_that_are_exchanged():
 
     with pytest.raises(AssertionError, match="output .* < 1e-10(?s:.*)input .*NOT below 1e-10"):
         match(Exchanged(4, **F64), K.GRU(4, **F64), X)
+
+
+@pytest.mark.parametrize("rates", [{"dropout": 0.5}, {"recurrent_dropout": 0.5}])
+@pytest.mark.parametrize("name", ["SimpleRNN", "GRU", "LSTM"])
+def test_masks_of_call_after_call_are_those_of_keras(name, rates):
+    """A mask that nobody asked for would take a number from the seeds, and move all later ones."""
+    mine, theirs = (getattr(home, name)(5, **rates, seed=1, **F64) for home in (ours, K))
+    mine.build(X.shape), theirs.build(X.shape)
+    theirs.set_weights(mine.get_weights())
+    for _ in range(3):
+        np.testing.assert_allclose(mine(X, training=True), theirs(X, training=True), atol=1e-12)

@@ -312,6 +312,10 @@ WRONG = {
         lambda: ours.LSTM(3, dropout=20),
         r"`dropout`.*fraction.*from 0 to 1.*dropout=20",
     ),
+    "dropout as a text": (
+        lambda: ours.LSTM(3, dropout="0.5"),
+        r"`dropout`.*fraction.*from 0 to 1.*dropout='0\.5'",
+    ),
     "negative recurrent_dropout": (
         lambda: ours.GRU(3, recurrent_dropout=-0.1),
         r"`recurrent_dropout`.*from 0 to 1.*-0\.1",
