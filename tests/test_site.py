@@ -206,7 +206,6 @@ def test_equation_links_show_the_number(chapter):
         (link.get_text(), link["href"].split("#")[1])
         for link in page.select("a[href*='#eq:']:not(.headerlink)")
     ]
-    assert written
     assert shown == written
 
 

@@ -10,11 +10,22 @@ LATIN = re.compile(r"(?:[A-Za-z][A-Za-z'’-]*[,;:]? ){3,}[A-Za-z][A-Za-z'’-]*
 # Words that a text in the other language speaks about.
 EXAMPLES = {
     "en": [
+        *("一刀两断", "伊刀两断"),  # language-model: two that sound alike
+        *("道远任重", "平", "仄", "持", "西"),  # sampling: an idiom, tones, a rhyme
         *("(量词)", "那只 … 的猫", "那本 … 的书"),  # gru: a classifier, and what it depends on
         *("长大成人", "长大", "长短", "长"),  # bidirectional: a character with two readings
     ],
-    "zh": [  # gru, lstm: whether a verb agrees with a noun far away
+    "zh": [
+        "the dog , which the boy follows , was curious",  # sequences: words and their numbers
+        *("miss rose sees the dog", "the rose sees miss dog"),  # the same words in another order
+        "the apple and pear salad was delicious",  # language-model: two that sound alike
+        "The apple and pear salad was delicious",
+        "the apple and pair salad",
+        # whether a verb agrees with a noun far away
+        "the cat , which the dogs often see ,",
         "The cat, which the dogs near the old house see every day, was hungry",
+        "The cat, which the dogs near the old house see every day, were hungry",
+        "The cats, which the old dog near the king often sees, were hungry",
         "the cat, which the dogs near the old house see",
     ],
 }
