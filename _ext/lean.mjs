@@ -1,4 +1,4 @@
-// KaTeX' tree of a formula with a third of its elements and the same look: pages have hundreds of
+// KaTeX' tree of a formula with about half its elements and the same look: pages have hundreds of
 // formulas, and a browser that shows the other language styles and places each element anew.
 
 // Classes that no rule of KaTeX' style sheet asks for.
