@@ -19,7 +19,7 @@ node   := node_modules/.ready
 timed  := tests/site/test_speed.py
 
 .DELETE_ON_ERROR:
-.PHONY: always help book serve test test-env test-long mutants lint format chapters colab pdf models bench clean
+.PHONY: always help book serve test test-env test-long mutants lint format chapters colab pdf models bench bench-quality clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
@@ -86,8 +86,12 @@ pdf: $(site) ## print the website's pages as two PDFs, one in each language, int
 models: $(ready) ## train the weights that chapters load (hours)
 	@set -e; for script in $(wildcard models/*.py); do echo "== $$script"; $(python) "$$script"; done
 
-bench: $(ready) ## measure speed and quality beside others
-	@set -e; for script in $(wildcard bench/*.py); do echo "== $$script"; $(python) "$$script"; done
+bench: $(ready) ## measure speed beside Keras, XLA and, where it is installed, PyTorch
+	$(python) bench/speed.py
+
+bench-quality: $(ready) ## train under a published budget on a text: make bench-quality TEXT=path
+	@test -f "$(TEXT)" || { echo "Say which text to read: make bench-quality TEXT=path/to/time-machine.txt"; exit 1; }
+	$(python) bench/quality.py "$(TEXT)"
 
 clean: ## remove what was built for the website
 	rm -rf _build

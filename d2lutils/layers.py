@@ -15,6 +15,7 @@ LOOP = (
     "unroll",
     "zero_output_for_mask",
     "activity_regularizer",
+    "fast",
 )
 
 

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 from keras import ops, tree
 
+from d2lutils import fast
 from d2lutils.cell import Cell, as_list, call_cell, width_of, zero_states
 from d2lutils.compose import StackedCells
 from d2lutils.dropout import masks_of_one_run
@@ -29,6 +30,10 @@ class Recurrent(keras.layers.Layer):
         stateful: begin each batch with the states that the batch before left behind.
         unroll: write every step into the graph, which must then know their number.
         zero_output_for_mask: write zeros, not the output before, at masked steps.
+        fast: by keyword only. True: run this book's cells by the passes of `d2lutils.fast`, derived
+            by hand, where those apply: with tanh and sigmoid, no dropout, not unrolled. False:
+            step by step, by the cell, and back by the tape. "xla": have XLA compile those passes,
+            once for each shape.
         **kwargs: `name`, `dtype`, `trainable`, `activity_regularizer`. The dtype is the cell's
             where none is given.
 
@@ -41,9 +46,10 @@ class Recurrent(keras.layers.Layer):
         training: handed to cells that ask for it.
 
     Raises:
-        ValueError: ragged sequences or those of another rank or width, a mask of another shape, a
-            wrong number of states, a stateful layer without a fixed batch size or with another
-            one, `unroll` with an unknown number of steps.
+        NotImplementedError: a second derivative where `fast` applies.
+        ValueError: an unknown `fast`, ragged sequences or those of another rank or width, a mask of
+            another shape, a wrong number of states, a stateful layer without a fixed batch size or
+            with another one, `unroll` with an unknown number of steps.
     """
 
     def __init__(
@@ -57,6 +63,9 @@ class Recurrent(keras.layers.Layer):
         zero_output_for_mask: bool = False,
         **kwargs,
     ):
+        fast = kwargs.pop("fast", True)
+        if fast not in (True, False, "xla"):
+            raise ValueError(f"`fast` must be True, False or 'xla'. Received: fast={fast!r}")
         if isinstance(cell, (list, tuple)):
             cell = StackedCells(cell)
         if not hasattr(cell, "state_size") or not hasattr(cell, "call"):
@@ -73,6 +82,7 @@ class Recurrent(keras.layers.Layer):
         self.stateful = stateful
         self.unroll = unroll
         self.zero_output_for_mask = zero_output_for_mask
+        self.fast = fast
         self.supports_masking = True
         # Keras would count variables held directly as weights; states are not weights.
         self._memory = SimpleNamespace(states=None)
@@ -187,14 +197,25 @@ class Recurrent(keras.layers.Layer):
         self.check(sequences, mask)
         sequences = ops.cast(sequences, self.cell.compute_dtype)
         states = self.first_states(sequences, initial_state)
+        run = self.fast_run if self.runs_fast(sequences, training) else self.run
+        output, outputs, states = run(sequences, states, mask, training)
+        if self.stateful:
+            tree.map_structure(lambda kept, new: kept.assign(new), self.states, states)
+        result = outputs if self.return_sequences else output
+        result, states = tree.map_structure(
+            lambda tensor: ops.cast(tensor, self.compute_dtype), (result, states)
+        )
+        return (result, *states) if self.return_state else result
+
+    def run(self, sequences, states, mask, training) -> tuple:
+        """Step by step -> last output, all outputs or None, last states."""
         step = lambda x, states: call_cell(self.cell, x, states, training)
         with masks_of_one_run(step, sequences, states, self.cell, training):
-            if isinstance(self.cell, Cell) and self.cell.dtype_policy == self.dtype_policy:
-                # One large product now, not a small one each step. (A cell with a dtype of its
-                # own must be called, for it is the call that casts the weights.)
+            if self.of_one_type:
+                # One large product now, not a small one each step.
                 self.cell.dropping = bool(training)
                 sequences, step = self.cell.project_input(sequences), self.cell.step
-            output, outputs, states = scan(
+            return scan(
                 step,
                 sequences,
                 states,
@@ -205,13 +226,34 @@ class Recurrent(keras.layers.Layer):
                 keep_outputs=self.return_sequences,
                 zero_output_for_mask=self.zero_output_for_mask,
             )
-        if self.stateful:
-            tree.map_structure(lambda kept, new: kept.assign(new), self.states, states)
-        result = outputs if self.return_sequences else output
-        result, states = tree.map_structure(
-            lambda tensor: ops.cast(tensor, self.compute_dtype), (result, states)
+
+    def fast_run(self, sequences, states, mask, training) -> tuple:
+        """The same numbers, by the passes derived by hand."""
+        return fast.scan(
+            self.cell,
+            sequences,
+            states,
+            mask=mask,
+            backwards=self.go_backwards,
+            keep_outputs=self.return_sequences,
+            zero_output_for_mask=self.zero_output_for_mask,
+            compiled=self.fast == "xla",
         )
-        return (result, *states) if self.return_state else result
+
+    def runs_fast(self, sequences, training) -> bool:
+        if not self.fast or self.unroll or sequences.shape[1] == 0:
+            return False
+        if not self.of_one_type or not fast.applies(self.cell):
+            return False
+        return not (training and (self.cell.dropout or self.cell.recurrent_dropout))
+
+    @property
+    def of_one_type(self) -> bool:
+        """Whether the cell is one of this book's, whose weights this layer's own call casts.
+
+        A cell with a dtype of its own must be called, for it is the call that casts its weights.
+        """
+        return isinstance(self.cell, Cell) and self.cell.dtype_policy == self.dtype_policy
 
     def check(self, sequences, mask=None):
         if isinstance(sequences, tf.RaggedTensor) or getattr(sequences, "ragged", False):
@@ -259,6 +301,8 @@ class Recurrent(keras.layers.Layer):
             "unroll": self.unroll,
             "zero_output_for_mask": self.zero_output_for_mask,
             "activity_regularizer": keras.regularizers.serialize(self.activity_regularizer),
+            # Keras' layers, which can be made from this configuration too, do not know it.
+            **({} if self.fast is True else {"fast": self.fast}),
         }
 
     @classmethod

@@ -43,16 +43,21 @@ dropouts = st.fixed_dictionaries(  # a rate of 1 is where Keras is wrong
 @st.composite
 def cell_options(draw, kind: str, call: dict, alone: bool = False) -> dict:
     """Of a cell inside a layer, or `alone`, where Keras' `implementation` works."""
-    activations = ["tanh", "softsign"]
-    if call["sizes"][1] < 10:  # in a longer loop an unbounded one makes rounding errors explode
-        activations += ["relu", "linear", "elu"]
-    options = {"activation": draw(st.sampled_from(activations)), "use_bias": draw(st.booleans())}
+    options = {"use_bias": draw(st.booleans())}
+    usual = draw(st.booleans())  # the functions for which there is a fast run
+    if not usual:
+        activations = ["tanh", "softsign"]
+        if call["sizes"][1] < 10:  # in a longer loop an unbounded one makes rounding errors explode
+            activations += ["relu", "linear", "elu"]
+        options["activation"] = draw(st.sampled_from(activations))
     if not draw(st.integers(0, 2)):
         options |= draw(dropouts)
         if not A_MASK_FOR_EACH_GATE:
             options["recurrent_dropout"] = 0.0
     if kind != "SimpleRNN":
-        options["recurrent_activation"] = draw(st.sampled_from(["sigmoid", "hard_sigmoid", "tanh"]))
+        if not usual:
+            functions = ["sigmoid", "hard_sigmoid", "tanh"]
+            options["recurrent_activation"] = draw(st.sampled_from(functions))
         if alone and A_MASK_FOR_EACH_GATE:
             options["implementation"] = draw(st.sampled_from([1, 2]))
     if kind == "GRU":
@@ -80,6 +85,7 @@ def calls(draw) -> dict:
         "training": draw(st.booleans()),
         "dtype": draw(st.sampled_from(["float64", "float64", "float64", "float32"])),
         "seed": draw(seeds),
+        "fast": draw(st.sampled_from([True, True, False])),  # of our loop
     }
 
 
@@ -163,9 +169,9 @@ def mask(style: str, batch: int, steps: int, rng):
 
 
 def make_layer(case: dict):
-    units, dtype = case["call"]["sizes"][3], case["call"]["dtype"]
-    pair = [getattr(h, case["kind"])(units, dtype=dtype, **case["options"]) for h in (ours, K)]
-    return *pair, [units] * STATES[case["kind"]]
+    units, options = case["call"]["sizes"][3], {"dtype": case["call"]["dtype"], **case["options"]}
+    mine = getattr(ours, case["kind"])(units, fast=case["call"]["fast"], **options)
+    return mine, getattr(K, case["kind"])(units, **options), [units] * STATES[case["kind"]]
 
 
 def make_loop(case: dict):
@@ -175,12 +181,12 @@ def make_loop(case: dict):
         "theirs": lambda: getattr(K, f"{case['kind']}Cell")(units, **dtype, **case["options"]),
     }
     loop, cell = case["loop and cell"].split()
-    loop = {"ours": ours.Recurrent, "theirs": K.RNN}[loop]
-    pair = (
-        loop(cells[cell](), **dtype, **case["loop"]),
-        K.RNN(cells["theirs"](), **dtype, **case["loop"]),
-    )
-    return *pair, [units] * STATES[case["kind"]]
+    options = dtype | case["loop"]
+    if loop == "ours":
+        mine = ours.Recurrent(cells[cell](), fast=case["call"]["fast"], **options)
+    else:
+        mine = K.RNN(cells[cell](), **options)
+    return mine, K.RNN(cells["theirs"](), **options), [units] * STATES[case["kind"]]
 
 
 def make_stack(case: dict):
@@ -196,7 +202,8 @@ def make_two_directions(case: dict):
     units, dtype = case["call"]["sizes"][3], {"dtype": case["call"]["dtype"]}
 
     def make(home):
-        layer = lambda **options: getattr(home, case["kind"])(units, **dtype, **options)
+        run = {"fast": case["call"]["fast"]} if home is ours else {}
+        layer = lambda **options: getattr(home, case["kind"])(units, **dtype, **run, **options)
         backward = None
         if case["backward"] is not None:
             backward = layer(**{**case["options"], **case["backward"], "go_backwards": True})

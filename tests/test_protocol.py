@@ -240,6 +240,10 @@ WRONG = {
     "no units": (lambda: ours.LSTM(0), r"`units` .*at least 1.*units=0"),
     "negative units": (lambda: ours.GRUCell(-2), r"`units` .*at least 1.*units=-2"),
     "units not whole": (lambda: ours.SimpleRNN(2.5), r"`units` must be an integer.*units=2\.5"),
+    "unknown way to run": (
+        lambda: ours.LSTM(3, fast="quick"),
+        r"`fast` must be True, False or 'xla'.*fast='quick'",
+    ),
     "rank 2": (lambda: ours.LSTM(3)(X[:, 0]), r"`sequences`.*\(batch, steps, width\).*\(8, 4\)"),
     "rank 4": (lambda: ours.LSTM(3)(X[None]), r"`sequences`.*\(batch, steps, width\).*\(1, 8, 6"),
     "rank after build": (lambda: built()(X[:, 0]), r"`sequences`.*steps, 4\).*\(8, 4\)"),

@@ -1,0 +1,345 @@
+"""How fast the layers train, beside Keras', PyTorch's and the bare matrix products.
+
+    python bench/speed.py            measure, print, write d2lutils/weights/speed.json
+    python bench/speed.py --quick    the first two shapes only, few repetitions, nothing written
+
+Contestants run in turn in one process, after a warm-up; a figure is the median of its repetitions.
+PyTorch takes part where it is installed (it is not among this project's packages). The gradient is
+that with respect to all weights and to the input. `floor`: the matrix products of the pass alone,
+each by the fastest of the libraries at hand, nothing between them; no program that calls these
+libraries can be faster.
+"""
+
+import argparse
+import functools
+import gc
+import os
+import platform
+import resource
+import subprocess
+import sys
+import time
+from datetime import date
+from importlib.metadata import version
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import d2lutils as ours
+from d2lutils.data.stored import write_figures
+from d2lutils.pretrained import WEIGHTS
+
+try:
+    import torch
+except ImportError:
+    torch = None
+
+SHAPES = (  # batch, steps, inputs, units
+    (1024, 32, 28, 32),
+    (64, 64, 128, 256),
+    (32, 256, 64, 128),
+    (1, 512, 64, 256),
+    (16, 1024, 32, 64),
+)
+KINDS = "LSTM", "GRU"
+FORMS = "two layers", "bidirectional", "masked"
+BASE = (32, 128, 32, 64)
+GROWTH = {"batch": (1, 4, 16, 64, 256), "steps": (64, 256, 1024, 4096), "units": (16, 64, 256)}
+OURS = "literal loop", "fast", "fast + XLA"
+PEERS = "Keras", "Keras + XLA", "PyTorch"
+# glibc hands large arrays back to the system when they are freed, but not so:
+KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "4000000000", "MALLOC_TRIM_THRESHOLD_": "8000000000"}
+PAUSE = 0.02  # seconds: threads of the contestant before go to sleep
+
+
+def medians(contestants: dict, repetitions: int) -> dict:
+    """Milliseconds of each, in turn, after three calls that do not count."""
+    for run in contestants.values():
+        for _ in range(3):
+            run()
+    seconds = {name: [] for name in contestants}
+    for _ in range(repetitions):
+        for name, run in contestants.items():
+            time.sleep(PAUSE)
+            start = time.perf_counter()
+            run()
+            seconds[name].append(time.perf_counter() - start)
+    return {name: round(1000 * float(np.median(found)), 3) for name, found in seconds.items()}
+
+
+# --- the contestants ------------------------------------------------------------------------------
+
+
+def layers(home, kind: str, units: int, form: str, **options) -> list:
+    """The layers of one contestant, ours or Keras'."""
+    one = lambda: getattr(home, kind)(units, return_sequences=True, **options)
+    if form == "bidirectional":
+        return [home.Bidirectional(one())]
+    return [one(), one()] if form == "two layers" else [one()]
+
+
+def in_tensorflow(stack: list, x, d_y, mask, backward: bool, **how):
+    """A graph function over the stack: outputs, and gradients where `backward`."""
+
+    def forward(x):
+        for layer in stack:
+            x = layer(x, mask=mask)
+        return x
+
+    def both(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = forward(x)
+        weights = [weight.value for layer in stack for weight in layer.trainable_weights]
+        return y, tape.gradient(y, [x, *weights], output_gradients=d_y)
+
+    mask, whole = None if mask is None else mask[:1, :1], mask
+    forward(x[:1, :1])  # makes the weights
+    mask = whole
+    run = tf.function(both if backward else forward, **how)
+    return lambda: tf.nest.map_structure(lambda tensor: tensor.numpy(), run(x))
+
+
+def in_torch(kind: str, shape: tuple, form: str, x, d_y, backward: bool):
+    batch, steps, width, units = shape
+    layer = getattr(torch.nn, kind)(
+        width,
+        units,
+        num_layers=2 if form == "two layers" else 1,
+        bidirectional=form == "bidirectional",
+        batch_first=True,
+    )
+    x, d_y = torch.tensor(x, requires_grad=backward), torch.tensor(d_y)
+
+    def forward():
+        with torch.no_grad():
+            layer(x)
+
+    def both():
+        x.grad = None
+        layer.zero_grad()
+        layer(x)[0].backward(d_y)
+
+    return both if backward else forward
+
+
+def contestants(kind: str, shape: tuple, form: str = "one layer", backward: bool = True) -> dict:
+    """What to call for each, by name."""
+    return {name: make() for name, make in makers(kind, shape, form, backward).items()}
+
+
+def makers(kind: str, shape: tuple, form: str = "one layer", backward: bool = True) -> dict:
+    batch, steps, width, units = shape
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((batch, steps, width)).astype("float32")
+    wide = 2 * units if form == "bidirectional" else units
+    d_y = rng.standard_normal((batch, steps, wide)).astype("float32")
+    mask = None
+    if form == "masked":
+        mask = tf.constant(np.arange(steps) < rng.integers(1, steps + 1, (batch, 1)))
+    arguments = tf.constant(x), tf.constant(d_y), mask, backward
+    xla = {"jit_compile": True}
+    ways = {
+        "literal loop": (ours, {"fast": False}, {}),
+        "fast": (ours, {}, {}),
+        "fast + XLA": (ours, {"fast": "xla"}, {}),
+        "Keras": (keras.layers, {}, {}),
+        "Keras + XLA": (keras.layers, {}, xla),
+    }
+    make = lambda home, options, how: in_tensorflow(
+        layers(home, kind, units, form, **options), *arguments, **how
+    )
+    found = {name: functools.partial(make, *way) for name, way in ways.items()}
+    if torch is not None and form != "masked":  # which has packed sequences in place of masks
+        found["PyTorch"] = lambda: in_torch(kind, shape, form, x, d_y, backward)
+    return found
+
+
+def eager(kind: str) -> dict:
+    """One call of a layer outside any graph, as a reader meets it in a notebook."""
+    x = tf.random.stateless_normal((32, 32, 28), (0, 0))
+    call = lambda layer: lambda: layer(x).numpy()
+    return {"ours": call(getattr(ours, kind)(32)), "Keras": call(getattr(keras.layers, kind)(32))}
+
+
+# --- the floor ------------------------------------------------------------------------------------
+
+
+def floor(kind: str, shape: tuple, repetitions: int) -> dict:
+    """Milliseconds of both passes' products alone: those in a chain, and those of all steps."""
+    batch, steps, width, units = shape
+    gates = {"LSTM": 4, "GRU": 3}[kind]
+    rows, wide = batch * steps, gates * units
+    normal = lambda *shape: np.random.default_rng(0).standard_normal(shape).astype("float32")
+    chain = sum(
+        best(repetitions, in_a_chain(normal(batch, n), normal(n, m) / n, steps))
+        for n, m in ((units, wide), (wide, units))
+    )
+    over_all = sum(
+        best(repetitions, of_all_steps(*factors))
+        for factors in (
+            (normal(rows, width), normal(width, wide), False),  # X W_x
+            (normal(rows, wide), normal(wide, width), False),  # dA W_x^T
+            (normal(rows, width + units), normal(rows, wide), True),  # [X, H]^T dA
+        )
+    )
+    return {"chain": round(chain, 3), "all steps": round(over_all, 3)}
+
+
+def best(repetitions: int, ways: dict) -> float:
+    return min(medians(ways, repetitions).values())
+
+
+def of_all_steps(a, b, transpose_a: bool) -> dict:
+    product = lambda a, b: tf.matmul(a, b, transpose_a=transpose_a)
+    one, compiled = tf.function(product), tf.function(product, jit_compile=True)
+    tensors = tf.constant(a), tf.constant(b)
+    ways = {"graph": lambda: one(*tensors), "XLA": lambda: compiled(*tensors)}
+    if torch is not None:
+        a, b = torch.tensor(a.T if transpose_a else a), torch.tensor(b)
+        ways["PyTorch"] = lambda: a @ b
+    return ways
+
+
+def in_a_chain(h, w, steps: int) -> dict:
+    """`steps` products H W, each of which needs the one before; whole, and in halves."""
+    count, (n, m) = len(h), w.shape
+
+    def next_factor(product):  # with next to no work of its own
+        return product[..., :n] if m >= n else tf.concat([product] * (n // m), -1)
+
+    def loop(times):
+        def run(h, w):
+            step = lambda t, h: (t + 1, next_factor(times(h, w)))
+            return tf.while_loop(lambda t, _: t < steps, step, (0, h), maximum_iterations=steps)[1]
+
+        return run
+
+    tensors = tf.constant(h), tf.constant(w)
+    whole = tf.function(loop(tf.matmul), jit_compile=True)
+    ways = {"XLA": lambda: whole(*tensors).numpy()}
+    if count == 1:
+        halves = tf.stack(tf.split(tensors[1], 2, 1))
+        times = lambda h, w: tf.reshape(tf.tile(h[None], (2, 1, 1)) @ w, (1, m))
+        in_halves = tf.function(loop(times), jit_compile=True)
+        ways["XLA, halves of W"] = lambda: in_halves(tensors[0], halves).numpy()
+    else:
+        parts = tf.function(lambda h, w: [whole(part, w) for part in tf.split(h, 2)])
+        ways["XLA, halves of H"] = lambda: [part.numpy() for part in parts(*tensors)]
+    if torch is not None:
+        h_0, w_0 = torch.tensor(h), torch.tensor(w)
+        follow = (lambda p: p[:, :n]) if m >= n else (lambda p: torch.cat([p] * (n // m), 1))
+
+        def in_torch():
+            h = h_0
+            for _ in range(steps):
+                h = follow(h @ w_0)
+
+        ways["PyTorch"] = in_torch
+    return ways
+
+
+# --- growth, each figure in a process of its own for its peak memory ------------------------------
+
+
+def alone(kind: str, shape: tuple, name: str, **environment: str) -> dict:
+    """Milliseconds and peak MiB of one contestant, measured by a process of its own."""
+    command = [sys.executable, __file__, "--one", kind, name, *map(str, shape)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, env=os.environ | environment
+    )
+    words = done.stdout.split()
+    return {"ms": float(words[-2]), "MiB": float(words[-1])}
+
+
+def one(kind: str, name: str, shape: tuple) -> None:
+    contestant = makers(kind, shape)[name]()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    found = medians({name: contestant}, 9)[name]
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    print(found, round((after - before) / unit, 1))
+
+
+# --- the run --------------------------------------------------------------------------------------
+
+
+def ratio(times: dict) -> float:
+    """Our best over the best of the others: below one we are faster."""
+    least = lambda names: min(times[name] for name in names if name in times)
+    return round(least(OURS[1:]) / least(PEERS), 3)
+
+
+def machine() -> dict:
+    try:
+        with open("/proc/cpuinfo") as facts:
+            names = [line.split(":")[1].strip() for line in facts if line.startswith("model name")]
+    except OSError:
+        names = []
+    found = {"date": date.today().isoformat(), "processor": (names or [platform.processor()])[0]}
+    found |= {"threads": os.cpu_count(), "system": platform.system()}
+    found |= {name: version(name) for name in ("tensorflow", "keras", "numpy")}
+    return found | {"torch": torch.__version__ if torch else None}
+
+
+def say(title: str, times: dict) -> None:
+    print(f"{title:46}", *(f"{name} {value:8.2f}" for name, value in times.items()), flush=True)
+
+
+def main(quick: bool) -> None:
+    shapes, repetitions = (SHAPES[:2], 5) if quick else (SHAPES, 15)
+    found = {"machine": machine(), "repetitions": repetitions, "training": [], "forward": []}
+    found |= {"forms": [], "eager": [], "growth": [], "memory kept": {}}
+    print(found["machine"])
+    for kind in KINDS:
+        for shape in shapes:
+            times = medians(contestants(kind, shape), repetitions)
+            least = floor(kind, shape, repetitions)
+            row = {"kind": kind, "shape": shape, "ms": times, "floor": least, "ratio": ratio(times)}
+            found["training"].append(row)
+            say(f"{kind} {shape} forward + backward", times | least | {"ratio": row["ratio"]})
+            times = medians(contestants(kind, shape, backward=False), repetitions)
+            found["forward"].append({"kind": kind, "shape": shape, "ms": times})
+            say(f"{kind} {shape} forward", times)
+            gc.collect()
+    for kind in KINDS:
+        for form in FORMS:
+            for shape in shapes[1:3]:
+                times = medians(contestants(kind, shape, form), repetitions)
+                row = {"kind": kind, "form": form, "shape": shape, "ms": times}
+                found["forms"].append(row | {"ratio": ratio(times)})
+                say(f"{kind} {shape} {form}", times | {"ratio": ratio(times)})
+    for kind in KINDS:
+        times = medians(eager(kind), 15)
+        found["eager"].append({"kind": kind, "ms": times})
+        say(f"{kind} (32, 32, 28, 32) one eager call", times)
+    if not quick:
+        names = list(makers("LSTM", (1, 1, 1, 1)))
+        for axis, values in GROWTH.items():
+            for value in values:
+                shape = list(BASE)
+                shape[{"batch": 0, "steps": 1, "units": 3}[axis]] = value
+                costs = {name: alone("LSTM", tuple(shape), name) for name in names}
+                found["growth"].append({"axis": axis, "value": value, "costs": costs})
+                say(f"LSTM {axis} {value}, ms", {name: c["ms"] for name, c in costs.items()})
+                say(f"LSTM {axis} {value}, MiB", {name: c["MiB"] for name, c in costs.items()})
+        for name in names:
+            found["memory kept"][name] = [
+                alone("LSTM", SHAPES[0], name, **how)["ms"] for how in ({}, KEEP_MEMORY)
+            ]
+        print("LSTM", SHAPES[0], "as it is, and with memory kept", found["memory kept"])
+        write_figures(WEIGHTS / "speed.json", found)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--one", nargs=6, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.one:
+        one(*given.one[:2], tuple(map(int, given.one[2:])))
+    else:
+        main(given.quick)
