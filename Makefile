@@ -38,11 +38,12 @@ $(where): always
 	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 # Where only pages changed, only they are read again; a build that fails forgets all pages, for one
-# that is not read again would hide its warnings.
+# that is not read again would hide its warnings. Beside it runs a check, which only says something.
 $(site): $(ready) $(node) $(where) $(sources)
-	@$(python) tools/chapters.py --check || echo "(the pages show the chapters as they were last built)"
-	.venv/bin/jupyter-book build . $(if $(filter-out %.ipynb %.md,$?),--all) --warningiserror --nitpick \
-	  --keep-going --quiet || { rm -rf _build/.doctrees; exit 1; }
+	@{ $(python) tools/chapters.py --check || \
+	  echo "(the pages show the chapters as they were last built)"; } & check=$$!; \
+	$(python) tools/website.py build . $(if $(filter-out %.ipynb %.md,$?),--all) --warningiserror --nitpick \
+	  --keep-going --quiet || { wait $$check; rm -rf _build/.doctrees; exit 1; }; wait $$check
 	@touch $@
 
 serve: book ## look at the website in a browser

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from functools import cache
 from urllib.parse import urljoin, urlsplit
 
 import pytest
@@ -25,8 +26,17 @@ def tight(text):
     return re.sub(r"\s+", "", text)
 
 
+@cache
+def articles(site):
+    """The pages that the PDFs were made from."""
+    return {
+        name: BeautifulSoup((site / f"{name}.html").read_bytes(), "lxml").article
+        for name in WRITTEN
+    }
+
+
 class Printed:
-    """A PDF, and the site's pages that it was made from."""
+    """A PDF, and the site's pages."""
 
     def __init__(self, site, out, language):
         self.language = language
@@ -37,10 +47,7 @@ class Printed:
             (entry.title, self.reader.get_destination_page_number(entry) + 1)
             for entry in pdf.outline(self.reader)
         ]
-        self.site = {
-            name: BeautifulSoup((site / f"{name}.html").read_bytes(), "html.parser").article
-            for name in WRITTEN
-        }
+        self.site = articles(site)
 
     def own(self, element):
         """The text of a heading of the site, in this PDF's language."""
