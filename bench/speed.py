@@ -2,12 +2,13 @@
 
     python bench/speed.py            measure, print, write d2lutils/weights/speed.json
     python bench/speed.py --quick    the first two shapes only, few repetitions, nothing written
+    python bench/speed.py --growth   only what is measured by processes of their own, again
 
 Contestants run in turn in one process, after a warm-up; a figure is the median of its repetitions.
 PyTorch takes part where it is installed (it is not among this project's packages). The gradient is
 that with respect to all weights and to the input. `floor`: the matrix products of the pass alone,
-each by the fastest of the libraries at hand, nothing between them; no program that calls these
-libraries can be faster.
+each by the fastest of the libraries at hand, with next to nothing between them; a program that does
+these products by these libraries, one after another, can hardly be faster.
 """
 
 import argparse
@@ -29,7 +30,8 @@ import numpy as np
 import tensorflow as tf
 
 import d2lutils as ours
-from d2lutils.data.stored import write_figures
+import d2lutils.fast  # noqa: F401 (it is ours.fast)
+from d2lutils.data.stored import read_figures, write_figures
 from d2lutils.pretrained import WEIGHTS
 
 try:
@@ -47,7 +49,8 @@ SHAPES = (  # batch, steps, inputs, units
 KINDS = "LSTM", "GRU"
 FORMS = "two layers", "bidirectional", "masked"
 BASE = (32, 128, 32, 64)
-GROWTH = {"batch": (1, 4, 16, 64, 256), "steps": (64, 256, 1024, 4096), "units": (16, 64, 256)}
+GROWTH = {"steps": (64, 512, 4096), "batch": (1, 16, 256), "units": (16, 256)}
+GROWING = "fast", "fast + XLA", "Keras", "PyTorch"
 OURS = "literal loop", "fast", "fast + XLA"
 PEERS = "Keras", "Keras + XLA", "PyTorch"
 # glibc hands large arrays back to the system when they are freed, but not so:
@@ -165,6 +168,55 @@ def eager(kind: str) -> dict:
     return {"ours": call(getattr(ours, kind)(32)), "Keras": call(getattr(keras.layers, kind)(32))}
 
 
+# --- one step of thought at a time ----------------------------------------------------------------
+
+
+class EightProducts(ours.LSTMCell):
+    """Each gate multiplies the input and the state by itself."""
+
+    def project_input(self, x):
+        return tf.concat([x @ W for W in tf.split(self.kernel.value, 4, 1)], -1) + self.bias
+
+    def project_state(self, h, *gates):
+        return tf.concat([h @ W for W in tf.split(self.recurrent_kernel.value, 4, 1)], -1)
+
+
+class StepByStep(keras.layers.Layer):
+    """A cell whose input nobody projects for all steps at once."""
+
+    def __init__(self, cell):
+        super().__init__()
+        self.cell, self.state_size, self.output_size = cell, cell.state_size, cell.units
+
+    def build(self, shape):
+        self.cell.build(shape)
+
+    def call(self, x, states):
+        return self.cell.call(x, states)
+
+
+def ladder(shape: tuple, repetitions: int) -> dict:
+    """Milliseconds of forward and backward pass of an LSTM, each rung with one idea more."""
+    batch, steps, width, units = shape
+    rng = np.random.default_rng(0)
+    normal = lambda *shape: tf.constant(rng.standard_normal(shape), "float32")
+    arguments = normal(batch, steps, width), normal(batch, steps, units), None, True
+    loop = lambda cell, **options: ours.Recurrent(cell, return_sequences=True, **options)
+    rungs = {
+        "eight products": (loop(StepByStep(EightProducts(units))), 1),
+        "gates fused": (loop(StepByStep(ours.LSTMCell(units))), 1),
+        "input hoisted": (loop(ours.LSTMCell(units), fast=False), 1),
+        "derived": (loop(ours.LSTMCell(units)), 1),
+        "derived, XLA": (loop(ours.LSTMCell(units), fast="xla"), 1),
+        "derived, XLA, halves": (loop(ours.LSTMCell(units), fast="xla"), 2),
+    }
+    runs = {}
+    for name, (layer, ours.fast.PARTS) in rungs.items():
+        runs[name] = in_tensorflow([layer], *arguments)
+        runs[name]()  # is traced now, with its own number of parts
+    return medians(runs, repetitions)
+
+
 # --- the floor ------------------------------------------------------------------------------------
 
 
@@ -257,11 +309,20 @@ def alone(kind: str, shape: tuple, name: str, **environment: str) -> dict:
 
 def one(kind: str, name: str, shape: tuple) -> None:
     contestant = makers(kind, shape)[name]()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_memory()
     found = medians({name: contestant}, 9)[name]
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    print(found, round((after - before) / unit, 1))
+    print(found, round(peak_memory() - before, 1))
+
+
+def peak_memory() -> float:
+    """MiB. (The system's `ru_maxrss` begins with that of the process which started this one.)"""
+    try:
+        with open("/proc/self/status") as status:
+            peak = next(line.split()[1] for line in status if line.startswith("VmHWM"))
+        return int(peak) / 2**10
+    except OSError:
+        unit = 2**20 if sys.platform == "darwin" else 2**10
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 # --- the run --------------------------------------------------------------------------------------
@@ -292,7 +353,7 @@ def say(title: str, times: dict) -> None:
 def main(quick: bool) -> None:
     shapes, repetitions = (SHAPES[:2], 5) if quick else (SHAPES, 15)
     found = {"machine": machine(), "repetitions": repetitions, "training": [], "forward": []}
-    found |= {"forms": [], "eager": [], "growth": [], "memory kept": {}}
+    found |= {"ladder": [], "forms": [], "eager": []}
     print(found["machine"])
     for kind in KINDS:
         for shape in shapes:
@@ -305,9 +366,13 @@ def main(quick: bool) -> None:
             found["forward"].append({"kind": kind, "shape": shape, "ms": times})
             say(f"{kind} {shape} forward", times)
             gc.collect()
+    for shape in shapes:
+        times = ladder(shape, repetitions)
+        found["ladder"].append({"shape": shape, "ms": times})
+        say(f"LSTM {shape}", times)
     for kind in KINDS:
         for form in FORMS:
-            for shape in shapes[1:3]:
+            for shape in shapes[1:2] if quick else shapes[2:3]:
                 times = medians(contestants(kind, shape, form), repetitions)
                 row = {"kind": kind, "form": form, "shape": shape, "ms": times}
                 found["forms"].append(row | {"ratio": ratio(times)})
@@ -317,29 +382,38 @@ def main(quick: bool) -> None:
         found["eager"].append({"kind": kind, "ms": times})
         say(f"{kind} (32, 32, 28, 32) one eager call", times)
     if not quick:
-        names = list(makers("LSTM", (1, 1, 1, 1)))
-        for axis, values in GROWTH.items():
-            for value in values:
-                shape = list(BASE)
-                shape[{"batch": 0, "steps": 1, "units": 3}[axis]] = value
-                costs = {name: alone("LSTM", tuple(shape), name) for name in names}
-                found["growth"].append({"axis": axis, "value": value, "costs": costs})
-                say(f"LSTM {axis} {value}, ms", {name: c["ms"] for name, c in costs.items()})
-                say(f"LSTM {axis} {value}, MiB", {name: c["MiB"] for name, c in costs.items()})
-        for name in names:
-            found["memory kept"][name] = [
-                alone("LSTM", SHAPES[0], name, **how)["ms"] for how in ({}, KEEP_MEMORY)
-            ]
-        print("LSTM", SHAPES[0], "as it is, and with memory kept", found["memory kept"])
         write_figures(WEIGHTS / "speed.json", found)
+        in_processes(found)
+
+
+def in_processes(found: dict) -> None:
+    """What is measured by processes of their own: growth, and what the allocator costs."""
+    names = [name for name in GROWING if name in makers("LSTM", (1, 1, 1, 1))]
+    found |= {"growth": [], "memory kept": {}}
+    for axis, values in GROWTH.items():
+        for value in values:
+            shape = list(BASE)
+            shape[{"batch": 0, "steps": 1, "units": 3}[axis]] = value
+            costs = {name: alone("LSTM", tuple(shape), name) for name in names}
+            found["growth"].append({"axis": axis, "value": value, "costs": costs})
+            say(f"LSTM {axis} {value}, ms", {name: c["ms"] for name, c in costs.items()})
+            say(f"LSTM {axis} {value}, MiB", {name: c["MiB"] for name, c in costs.items()})
+    for name in names:
+        ways = {}, KEEP_MEMORY
+        found["memory kept"][name] = [alone("LSTM", SHAPES[0], name, **way)["ms"] for way in ways]
+    print("LSTM", SHAPES[0], "as it is, and with memory kept", found["memory kept"])
+    write_figures(WEIGHTS / "speed.json", found)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--growth", action="store_true")
     parser.add_argument("--one", nargs=6, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
         one(*given.one[:2], tuple(map(int, given.one[2:])))
+    elif given.growth:
+        in_processes(read_figures(WEIGHTS / "speed.json"))
     else:
         main(given.quick)

@@ -13,6 +13,9 @@ from d2lutils.gru import GRUCell
 from d2lutils.lstm import LSTMCell
 from d2lutils.rnn import RNNCell
 
+graph = functools.partial(tf.function, autograph=False)
+PARTS = 2  # of a batch, each compiled to run on a core of its own from the first step to the last
+
 
 class Run:
     """A cell over all steps and back, for some rows of a batch. A subclass has the equations:
@@ -111,7 +114,7 @@ class RNNRun(Run):
         return [h], []
 
     def step_back(self, saved, before, after, d, times_W_T):
-        d_a = d[0] * (1 - after[0] ** 2)  # (bptt-argument)
+        d_a = d[0] * (1 - after[0] * after[0])  # (bptt-argument)
         return [times_W_T(d_a)], [d_a]  # (bptt-state)
 
     def collect(self, x, h, saved, d_a, kernel):
@@ -122,8 +125,7 @@ class LSTMRun(Run):
     saves = arguments = (4,)
 
     def step(self, a, states, times_W):
-        h, c = states
-        k = tf.constant(np.repeat([0.5, 0.5, 1, 0.5], self.units), a.dtype)
+        (h, c), k = states, self.scale(a.dtype)
         gates = k * tf.tanh(k * (a + times_W(h))) + (1 - k)  # (fast-gates)
         i, f, c_tilde, o = tf.split(gates, 4, 1)
         c = f * c + i * c_tilde  # (lstm-memory)
@@ -134,16 +136,17 @@ class LSTMRun(Run):
         (d_h, d_c), (_, c_before), (_, c) = d, before, after
         i, f, c_tilde, o = tf.split(saved[0], 4, 1)
         tanh_c = tf.tanh(c)
-        d_a_o = d_h * tanh_c * o * (1 - o)  # (lstm-back-hidden), this line and the next
-        d_c = d_c + d_h * o * (1 - tanh_c**2)
-        d_a_f = d_c * c_before * f * (1 - f)  # (lstm-back-memory), this line and the next two
-        d_a_i = d_c * c_tilde * i * (1 - i)
-        d_a_c = d_c * i * (1 - c_tilde**2)
-        d_a = tf.concat([d_a_i, d_a_f, d_a_c, d_a_o], 1)
+        d_c = d_c + d_h * o * (1 - tanh_c * tanh_c)  # (lstm-back-hidden)
+        d_gates = tf.concat([d_c * c_tilde, d_c * c_before, d_c * i, d_h * tanh_c], 1)
+        slope = (1 - saved[0]) * (saved[0] + (2 * self.scale(c.dtype) - 1))
+        d_a = d_gates * slope  # (fast-slope)
         return [times_W_T(d_a), d_c * f], [d_a]  # (lstm-back-weights), (lstm-back-memory)
 
     def collect(self, x, h, saved, d_a, kernel):
         return together(x, h, *d_a, kernel)
+
+    def scale(self, dtype):
+        return tf.constant(np.repeat([0.5, 0.5, 1, 0.5], self.units), dtype)  # i, f, c, o
 
 
 class GRURun(Run):
@@ -159,18 +162,17 @@ class GRURun(Run):
         zr = tf.sigmoid(a[:, : 2 * u] + times_W_zr(h))  # (gru-reset), (gru-update)
         z, r = tf.split(zr, 2, 1)
         p = times_W_h(h)
-        h_tilde = tf.tanh(a[:, 2 * u :] + r * p)  # (gru-after)
+        h_tilde = tf.tanh(a[:, 2 * u :] + r * p)  # (fast-after)
         h = z * h + (1 - z) * h_tilde  # (gru-hidden)
         return [h], [zr, h_tilde, p]
 
     def step_back(self, saved, before, after, d, times_W_zr_T, times_W_h_T):
         (zr, h_tilde, p), (h,), (d_h,) = saved, before, d
         z, r = tf.split(zr, 2, 1)
-        d_a_h = d_h * (1 - z) * (1 - h_tilde**2)  # (gru-back-gates), this line and the next three
-        d_a_z = d_h * (h - h_tilde) * z * (1 - z)
-        d_a_r = d_a_h * p * r * (1 - r)
-        d_a_zr, d_p = tf.concat([d_a_z, d_a_r], 1), d_a_h * r
-        d_h = d_h * z + times_W_zr_T(d_a_zr) + times_W_h_T(d_p)  # (gru-back-state)
+        d_a_h = d_h * (1 - z) * (1 - h_tilde * h_tilde)  # (gru-back-gates)
+        d_p = d_a_h * r  # (fast-after-back), to the end
+        d_a_zr = tf.concat([d_h * (h - h_tilde), d_a_h * p], 1) * zr * (1 - zr)
+        d_h = d_h * z + times_W_zr_T(d_a_zr) + times_W_h_T(d_p)
         return [d_h], [d_a_zr, d_a_h, d_p]
 
     def collect(self, x, h, saved, d_a, kernel):
@@ -205,11 +207,9 @@ class ResetBeforeRun(Run):
     def step_back(self, saved, before, after, d, times_W_zr_T, times_W_h_T):
         (zr, h_tilde), (h,), (d_h,) = saved, before, d
         z, r = tf.split(zr, 2, 1)
-        d_a_h = d_h * (1 - z) * (1 - h_tilde**2)  # (gru-back-gates), this line and the next three
-        d_a_z = d_h * (h - h_tilde) * z * (1 - z)
+        d_a_h = d_h * (1 - z) * (1 - h_tilde * h_tilde)  # (gru-back-gates), three lines
         m = times_W_h_T(d_a_h)
-        d_a_r = m * h * r * (1 - r)
-        d_a_zr = tf.concat([d_a_z, d_a_r], 1)
+        d_a_zr = tf.concat([d_h * (h - h_tilde), m * h], 1) * zr * (1 - zr)
         return [d_h * z + m * r + times_W_zr_T(d_a_zr)], [d_a_zr, d_a_h]  # (gru-back-state)
 
     def collect(self, x, h, saved, d_a, kernel):
@@ -302,20 +302,23 @@ def run(cell, x, mask, states: list, compiled: bool) -> list:
     """Outputs (batch, steps, h), last states; they have gradients, but no second ones."""
     weights = [cell.kernel, cell.recurrent_kernel, *([cell.bias] if cell.use_bias else [])]
     weights = [tf.convert_to_tensor(weight) for weight in weights]
-    parts = 1 if x.shape[0] == 1 else 2  # so that two cores need not wait for one another
+    single = x.shape[0] == 1
+    parts = PARTS if compiled and not single else 1
     shapes = tuple(tuple(weight.shape) for weight in weights)
     count, masked = len(states), mask is not None
-    both = passes(RUNS[kind(cell)], count, shapes, x.dtype, masked, parts, compiled)
+    both = passes(RUNS[kind(cell)], count, shapes, x.dtype, masked, single, parts, compiled)
 
     @tf.custom_gradient
     def outputs_and_states(*given):
-        x, states, weights = unwatched(given[0], given[1 : 1 + count], given[1 + count :])
+        x, *rest = unwatched(*given)
+        states, weights = rest[:count], rest[count:]
         outputs, last, kept = both.forward(x, mask, states, weights)
 
         @tf.custom_gradient
         def gradients(d_outputs, *others):
-            d = unwatched(d_outputs, others[:count])
-            return both.backward(x, mask, kept, *d, weights), no_second_derivative
+            d_outputs, *d_last = unwatched(d_outputs, *others[:count])
+            d = both.backward(x, mask, kept, d_outputs, d_last, weights)
+            return d, no_second_derivative
 
         # It does not need what was given; but a tape that watches that is to know of it.
         return (outputs, *last), lambda *d: gradients(*d, *given)
@@ -324,8 +327,8 @@ def run(cell, x, mask, states: list, compiled: bool) -> list:
 
 
 def unwatched(*tensors) -> list:
-    """The same tensors, or lists of them; no tape records what is done with them."""
-    return keras.tree.map_structure(tf.stop_gradient, list(tensors))
+    """The same tensors; no tape records what is done with them."""
+    return [tf.stop_gradient(tensor) for tensor in tensors]
 
 
 def no_second_derivative(*_):
@@ -355,10 +358,10 @@ class passes:
              -> gradients with respect to x, first states, weights, in one list
     """
 
-    def __init__(self, run_class, states, shapes, dtype, masked, parts, compiled):
-        units, single = shapes[1][0], parts == 1
+    def __init__(self, run_class, states, shapes, dtype, masked, single, parts, compiled):
+        units = shapes[1][0]
         run = run_class(units, len(shapes[-1]) == 2 < len(shapes), single, compiled)
-        part = lambda f: tf.function(f, jit_compile=True) if compiled else f
+        part = lambda f: graph(f, jit_compile=True) if compiled else f
         self.run_forward, self.run_backward = part(run.forward), part(run.backward)
         spec = lambda *shape: tf.TensorSpec(shape, dtype)
         self.x = spec(None, None, shapes[0][0])
@@ -375,7 +378,7 @@ class passes:
             return outputs, [tf.concat(parts, 0) for parts in last], ran
 
         with tf.init_scope():
-            return tf.function(forward).get_concrete_function(
+            return graph(forward).get_concrete_function(
                 self.x, self.mask, self.states, self.weights
             )
 
@@ -394,7 +397,7 @@ class passes:
 
         _, _, kept = self.forward.structured_outputs
         with tf.init_scope():
-            return tf.function(backward).get_concrete_function(
+            return graph(backward).get_concrete_function(
                 self.x, self.mask, kept, self.outputs, self.states, self.weights
             )
 

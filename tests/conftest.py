@@ -37,7 +37,7 @@ def root() -> Path:
 WHOLE = {"eager": 10_000, "graph": 500, "xla": 100}  # examples of each layer
 ROOT = Path(__file__).resolve().parents[1]
 RECORD = ROOT / "records" / "conformance.json"
-LIBRARY = "cell dropout rnn gru lstm recurrent bidirectional compose layers match".split()
+LIBRARY = "cell dropout rnn gru lstm fast recurrent bidirectional compose layers match".split()
 
 
 def pytest_addoption(parser):

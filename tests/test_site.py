@@ -326,6 +326,7 @@ def test_citations_are_in_the_references(site):
 
 HOSTS = {  # beside those of references.bib
     "github.com",  # the repository, and issues of Keras
+    "openxla.org",
     "colab.research.google.com",
     "hypothesis.readthedocs.io",
     "semver.org",
