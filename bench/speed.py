@@ -30,7 +30,6 @@ import numpy as np
 import tensorflow as tf
 
 import d2lutils as ours
-import d2lutils.fast  # noqa: F401 (it is ours.fast)
 from d2lutils.data.stored import read_figures, write_figures
 from d2lutils.pretrained import WEIGHTS
 
