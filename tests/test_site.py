@@ -253,7 +253,8 @@ def test_figures_have_alternative_text_in_both_languages(chapter):
 
 def test_figures_keep_their_place_and_lead_to_themselves(site):
     for page, article in site.articles().items():
-        assert not article.select("a a"), f"{page}: links in links"
+        ends = re.findall(r"<(/?)a[\s>]", (site.folder / page).read_text("utf8"))
+        assert ends == ["", "/"] * (len(ends) // 2), f"{page}: links in links"
         for image in article.select("img"):
             assert image.parent.name == "a" and image.parent["class"] == ["figure"]
             assert image.parent["href"] == image["src"]
