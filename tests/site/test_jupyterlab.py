@@ -20,8 +20,20 @@ NAMES = sorted(path.stem for path in (ROOT / "chapters").glob("*.ipynb"))
 RAW = re.compile(
     r".{0,30}(?:\{[a-z:-]+\}`|:::|```|\\(?:label|tag|begin|mathbf)|\$|\*\*|\]\().{0,30}"
 )
+SETTINGS = '{"windowingMode": "none", "kernelShutdown": true}'
+OPEN = """async (path) => {
+  await jupyterapp.restored;
+  await window.panel?.context.save(); // else it would ask before it closes
+  window.panel?.close();
+  window.panel = await jupyterapp.commands.execute("docmanager:open", { path });
+}"""
+DRAWN = """([cells, formulas]) => {
+  const shown = [...panel.node.querySelectorAll(".jp-MarkdownOutput")];
+  return shown.filter((cell) => cell.textContent.trim()).length >= cells
+    && panel.node.querySelectorAll(".jp-MarkdownOutput mjx-container").length >= formulas;
+}"""
 # The words of the Markdown cells, without code and formulas, which may hold such characters.
-WORDS = """cells => cells.map(cell => {
+WORDS = """() => [...panel.node.querySelectorAll(".jp-MarkdownOutput")].map((cell) => {
   const copy = cell.cloneNode(true);
   for (const other of copy.querySelectorAll("code, pre, mjx-container")) other.remove();
   return copy.textContent;
@@ -36,11 +48,11 @@ def free_port():
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """A running JupyterLab with one setting: it draws all cells, not only those in sight."""
+    """A running JupyterLab that draws all cells, not only those in sight."""
     home, port = tmp_path_factory.mktemp("jupyter"), free_port()
     settings = home / "settings" / "@jupyterlab" / "notebook-extension"
     settings.mkdir(parents=True)
-    (settings / "tracker.jupyterlab-settings").write_text('{"windowingMode": "none"}')
+    (settings / "tracker.jupyterlab-settings").write_text(SETTINGS)
     shutil.copytree(ROOT / "chapters", home / "chapters")  # for JupyterLab saves what it opens
     folders = {"JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces"}
     folders |= {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data"}
@@ -48,6 +60,7 @@ def lab(tmp_path_factory):
         Path(sys.executable).with_name("jupyter-lab"),
         *("--no-browser", "--allow-root", f"--port={port}", "--IdentityProvider.token="),
         f"--ServerApp.root_dir={home / 'chapters'}",
+        "--LabApp.expose_app_in_browser=True",
         "--LabApp.news_url=",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
@@ -74,13 +87,18 @@ def wait_for(address, server, log):
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    with browser.opened() as opened:
-        yield opened
+def page(lab):
+    """A window with JupyterLab, which opens one notebook after another."""
+    with browser.opened() as chromium:
+        page = chromium.new_page()
+        page.set_default_timeout(60_000)
+        page.goto(f"{lab}/lab?reset")
+        page.wait_for_function("window.jupyterapp")
+        yield page
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_notebook_shows_no_markup(name, lab, chromium):
+def test_a_notebook_shows_no_markup(name, page):
     notebook = nbformat.read(ROOT / "chapters" / f"{name}.ipynb", as_version=4)
     shown = [
         cell.source
@@ -88,17 +106,9 @@ def test_a_notebook_shows_no_markup(name, lab, chromium):
         if cell.cell_type == "markdown"
         and not cell.metadata.get("jupyter", {}).get("source_hidden")
     ]
-    page = chromium.new_page()
-    page.set_default_timeout(60_000)
-    page.goto(f"{lab}/lab/tree/{name}.ipynb?reset")
-    drawn = """([cells, formulas]) => {
-      const shown = [...document.querySelectorAll(".jp-MarkdownOutput")];
-      return shown.filter((cell) => cell.textContent.trim()).length >= cells
-        && document.querySelectorAll(".jp-MarkdownOutput mjx-container").length >= formulas;
-    }"""
-    page.wait_for_function(drawn, arg=[len(shown), sum(map(formulas, shown))])
-    words = "\n".join(page.eval_on_selector_all(".jp-MarkdownOutput", WORDS))
-    page.close()
+    page.evaluate(OPEN, f"{name}.ipynb")
+    page.wait_for_function(DRAWN, arg=[len(shown), sum(map(formulas, shown))])
+    words = "\n".join(page.evaluate(WORDS))
     assert len(words) > 1000
     assert not RAW.findall(words)
 
