@@ -9,7 +9,7 @@ grows with what shares the core, and includes work that no reader waits for.)
 from statistics import median
 
 import pytest
-from reader import CHAPTERS, LONGEST, OPEN_ALL, PAGES, PHONE, VIEW, VIEWS, WIDE
+from reader import LONGEST, PAGES, PHONE, VIEW, VIEWS, WIDE
 
 SWITCH = 100  # milliseconds
 PAINT, SHIFT = 2000, 0.02  # milliseconds; share of the window that moves
@@ -33,14 +33,6 @@ OBSERVE = """
     for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shift += entry.value;
   }).observe({ type: "layout-shift", buffered: true });
 """
-# How much higher or lower than code the place is that is kept for it at first, in pixels.
-MISPLACED = """() => {
-  const code = [...document.querySelectorAll(".cell_input div.highlight")];
-  const heights = () => code.map((block) => block.getBoundingClientRect().height);
-  const drawn = heights();
-  document.documentElement.dataset.drawn = ""; // as at first
-  return heights().map((height, k) => height - drawn[k]);
-}"""
 
 
 @pytest.mark.parametrize("window", [WIDE, PHONE], ids=["wide", "phone"])
@@ -89,12 +81,3 @@ def test_a_slow_device_shows_the_page_soon_and_nothing_moves(visitor, name, reco
             break
     record_property("milliseconds", least)
     assert least <= PAINT
-
-
-@pytest.mark.parametrize("window", [WIDE, PHONE], ids=["wide", "phone"])
-@pytest.mark.parametrize("name", CHAPTERS)
-def test_code_that_is_not_drawn_yet_has_its_place(visitor, window, name):
-    page = visitor(viewport=window).open(name)
-    page.evaluate(OPEN_ALL)
-    misplaced = page.evaluate(MISPLACED)
-    assert misplaced and max(map(abs, misplaced)) <= 4, misplaced
