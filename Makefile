@@ -53,8 +53,9 @@ serve: book ## look at the website in a browser
 
 test: $(ready) $(node) ## run every check and test, and every chapter against its stored outputs
 	@failed=0; $(MAKE) --no-print-directory lint || failed=1; \
-	$(python) -m pytest --numprocesses $(JOBS) --dist loadfile --nbval --nbval-current-env chapters tests \
-	  --ignore $(timed) || failed=1; $(python) -m pytest $(timed) || failed=1; exit $$failed
+	$(python) -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder --nbval \
+	  --nbval-current-env tests chapters --ignore $(timed) || failed=1; \
+	$(python) -m pytest $(timed) || failed=1; exit $$failed
 
 test-env: $(ready) ## run the chapters under other circumstances and with other versions (hours)
 	$(python) tools/environments.py $(UNDER)

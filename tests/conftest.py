@@ -32,6 +32,17 @@ def root() -> Path:
     return Path(__file__).resolve().parents[1]
 
 
+# Files that take minutes. The first needs the website, which the second need not wait for.
+LONG = "site/test_accessible.py", "site/test_jupyterlab.py", "site/test_pdf.py", "test_surface.py"
+
+
+def pytest_collection_modifyitems(config, items):
+    """Shared among processes, long files go first, lest one be left alone with them at the end."""
+    if hasattr(config, "workerinput"):
+        place = {ROOT / "tests" / name: k for k, name in enumerate(LONG)}
+        items.sort(key=lambda item: place.get(item.path, len(place)))
+
+
 # --- make test-long: --part 0.1 draws a tenth of the examples below and adds them to the record ---
 
 WHOLE = {"eager": 10_000, "graph": 500, "xla": 100}  # examples of each layer
