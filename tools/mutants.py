@@ -120,7 +120,7 @@ def survived_before(name: str, source: str, possible: list[Fault]) -> tuple[list
 def copy(folder: Path) -> Path:
     """What the tests need of the repository."""
     ignored = shutil.ignore_patterns("__pycache__")
-    for part in (PACKAGE, "tests", "tools", "chapters"):
+    for part in (PACKAGE, "tests", "text", "tools", "chapters"):
         shutil.copytree(ROOT / part, folder / part, ignore=ignored)
     for part in ("pyproject.toml", "requirements.txt"):
         shutil.copy(ROOT / part, folder)
