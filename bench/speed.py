@@ -1,4 +1,4 @@
-"""How fast the layers train, beside Keras', PyTorch's and the bare matrix products.
+"""How fast the layers train, beside Keras', PyTorch's and the parts of their own work.
 
     python bench/speed.py            measure, print, write d2lutils/weights/speed.json
     python bench/speed.py --quick    the first two shapes only, few repetitions, nothing written
@@ -6,9 +6,11 @@
 
 Contestants run in turn in one process, after a warm-up; a figure is the median of its repetitions.
 PyTorch takes part where it is installed (it is not among this project's packages). The gradient is
-that with respect to all weights and to the input. `floor`: the matrix products of the pass alone,
-each by the fastest of the libraries at hand, with next to nothing between them; a program that does
-these products by these libraries, one after another, can hardly be faster.
+that with respect to all weights and to the input. The parts of the work take their turns among the
+contestants: the products of the chain, each by the fastest of the libraries at hand and with next
+to nothing between them; a large product, for the rate at which the others could be had; and our own
+compiled run with all products taken out. The first two make a floor: a program that multiplies by
+these libraries can hardly be faster.
 """
 
 import argparse
@@ -54,6 +56,7 @@ OURS = "literal loop", "fast", "fast + XLA"
 PEERS = "Keras", "Keras + XLA", "PyTorch"
 # glibc hands large arrays back to the system when they are freed, but not so:
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "4000000000", "MALLOC_TRIM_THRESHOLD_": "8000000000"}
+SQUARE = 1024  # rows and columns of a large product
 PAUSE = 0.02  # seconds: threads of the contestant before go to sleep
 
 
@@ -201,70 +204,77 @@ def ladder(shape: tuple, repetitions: int) -> dict:
     normal = lambda *shape: tf.constant(rng.standard_normal(shape), "float32")
     arguments = normal(batch, steps, width), normal(batch, steps, units), None, True
     loop = lambda cell, **options: ours.Recurrent(cell, return_sequences=True, **options)
+    never = float("inf")
     rungs = {
-        "eight products": (loop(StepByStep(EightProducts(units))), 1),
-        "gates fused": (loop(StepByStep(ours.LSTMCell(units))), 1),
-        "input hoisted": (loop(ours.LSTMCell(units), fast=False), 1),
-        "derived": (loop(ours.LSTMCell(units)), 1),
-        "derived, XLA": (loop(ours.LSTMCell(units), fast="xla"), 1),
-        "derived, XLA, halves": (loop(ours.LSTMCell(units), fast="xla"), 2),
+        "eight products": (loop(StepByStep(EightProducts(units))), 1, never),
+        "gates fused": (loop(StepByStep(ours.LSTMCell(units))), 1, never),
+        "input hoisted": (loop(ours.LSTMCell(units), fast=False), 1, never),
+        "derived": (loop(ours.LSTMCell(units)), 1, never),
+        "derived, XLA": (loop(ours.LSTMCell(units), fast="xla"), 1, never),
+        "halves": (loop(ours.LSTMCell(units), fast="xla"), 2, never),
+        "added up": (loop(ours.LSTMCell(units), fast="xla"), 2, 0),
     }
     runs = {}
-    for name, (layer, ours.fast.PARTS) in rungs.items():
+    for name, (layer, ours.fast.PARTS, ours.fast.MANY) in rungs.items():
         runs[name] = in_tensorflow([layer], *arguments)
-        runs[name]()  # is traced now, with its own number of parts
+        runs[name]()  # is traced now, with its own settings
+    ours.fast.PARTS, ours.fast.MANY = 2, 1
     return medians(runs, repetitions)
 
 
-# --- the floor ------------------------------------------------------------------------------------
+# --- the floor, and the rest ----------------------------------------------------------------------
 
 
-def floor(kind: str, shape: tuple, repetitions: int) -> dict:
-    """Milliseconds of both passes' products alone: those in a chain, and those of all steps."""
+def parts_of_the_work(kind: str, shape: tuple) -> dict:
+    """What to call for each part of both passes, by the part's name and the way it is done."""
+    batch, _, _, units = shape
+    wide = {"LSTM": 4, "GRU": 3}[kind] * units
+    parts = {
+        "forward": in_a_chain(batch, units, wide, shape[1]),
+        "back": in_a_chain(batch, wide, units, shape[1]),
+        "square": of_large_squares(),
+        "equations": {"XLA": equations(kind, shape)},
+    }
+    return {(part, way): run for part, ways in parts.items() for way, run in ways.items()}
+
+
+def profile(kind: str, shape: tuple, ms: dict) -> dict:
+    """Milliseconds of each part by its fastest way, from those of `parts_of_the_work`.
+
+    chain: the products with the state, each of which needs the one before
+    all steps: the others, as fast as this machine multiplies large squares
+    equations: what our compiled run does beside its products
+    """
     batch, steps, width, units = shape
-    gates = {"LSTM": 4, "GRU": 3}[kind]
-    rows, wide = batch * steps, gates * units
-    normal = lambda *shape: np.random.default_rng(0).standard_normal(shape).astype("float32")
-    chain = sum(
-        best(repetitions, in_a_chain(normal(batch, n), normal(n, m) / n, steps))
-        for n, m in ((units, wide), (wide, units))
-    )
-    over_all = sum(
-        best(repetitions, of_all_steps(*factors))
-        for factors in (
-            (normal(rows, width), normal(width, wide), False),  # X W_x
-            (normal(rows, wide), normal(wide, width), False),  # dA W_x^T
-            (normal(rows, width + units), normal(rows, wide), True),  # [X, H]^T dA
-        )
-    )
-    return {"chain": round(chain, 3), "all steps": round(over_all, 3)}
+    least = lambda part: min(spent for (name, _), spent in ms.items() if name == part)
+    wide = {"LSTM": 4, "GRU": 3}[kind] * units
+    squares = batch * steps * wide * (3 * width + units) / SQUARE**3
+    found = {"chain": least("forward") + least("back"), "all steps": squares * least("square")}
+    found["equations"] = least("equations")
+    return {part: round(spent, 3) for part, spent in found.items()}
 
 
-def best(repetitions: int, ways: dict) -> float:
-    return min(medians(ways, repetitions).values())
+def normal(*shape):
+    return np.random.default_rng(0).standard_normal(shape).astype("float32")
 
 
-def of_all_steps(a, b, transpose_a: bool) -> dict:
-    product = lambda a, b: tf.matmul(a, b, transpose_a=transpose_a)
-    one, compiled = tf.function(product), tf.function(product, jit_compile=True)
-    tensors = tf.constant(a), tf.constant(b)
-    ways = {"graph": lambda: one(*tensors), "XLA": lambda: compiled(*tensors)}
+def of_large_squares() -> dict:
+    a = tf.constant(normal(SQUARE, SQUARE))
+    compiled = tf.function(tf.matmul, jit_compile=True)
+    ways = {"TensorFlow": lambda: (a @ a).numpy(), "XLA": lambda: compiled(a, a).numpy()}
     if torch is not None:
-        a, b = torch.tensor(a.T if transpose_a else a), torch.tensor(b)
-        ways["PyTorch"] = lambda: a @ b
+        b = torch.tensor(a.numpy())
+        ways["PyTorch"] = lambda: b @ b
     return ways
 
 
-def in_a_chain(h, w, steps: int) -> dict:
-    """`steps` products H W, each of which needs the one before; whole, and in halves."""
-    count, (n, m) = len(h), w.shape
-
-    def next_factor(product):  # with next to no work of its own
-        return product[..., :n] if m >= n else tf.concat([product] * (n // m), -1)
+def in_a_chain(rows: int, n: int, m: int, steps: int) -> dict:
+    """`steps` products (rows, n) (n, m), each of which needs the one before; whole, in halves."""
+    h, w = normal(rows, n), normal(n, m) / n
 
     def loop(times):
         def run(h, w):
-            step = lambda t, h: (t + 1, next_factor(times(h, w)))
+            step = lambda t, h: (t + 1, resized(times(h, w), n))
             return tf.while_loop(lambda t, _: t < steps, step, (0, h), maximum_iterations=steps)[1]
 
         return run
@@ -272,7 +282,7 @@ def in_a_chain(h, w, steps: int) -> dict:
     tensors = tf.constant(h), tf.constant(w)
     whole = tf.function(loop(tf.matmul), jit_compile=True)
     ways = {"XLA": lambda: whole(*tensors).numpy()}
-    if count == 1:
+    if rows == 1:
         halves = tf.stack(tf.split(tensors[1], 2, 1))
         times = lambda h, w: tf.reshape(tf.tile(h[None], (2, 1, 1)) @ w, (1, m))
         in_halves = tf.function(loop(times), jit_compile=True)
@@ -291,6 +301,55 @@ def in_a_chain(h, w, steps: int) -> dict:
 
         ways["PyTorch"] = in_torch
     return ways
+
+
+def resized(a, n: int):
+    """(rows, m) -> (rows, n), with next to no work."""
+    m = a.shape[1]
+    return a[:, :n] if m >= n else tf.concat([a] * (n // m), 1)
+
+
+class WithoutProducts:
+    """A run that goes through all steps, and back, and multiplies no matrices on its way."""
+
+    def times(self, W, bias=None):
+        return lambda a: ours.fast.add(resized(a, W.shape[1]), bias)
+
+    def collect(self, x, h, saved, d_a, kernel):
+        _, *others = self.zeros_like_weights(kernel, tf.zeros((self.units, kernel.shape[1])))
+        return x, tf.reduce_sum(d_a[0], 1), *others
+
+
+def equations(kind: str, shape: tuple):
+    """What to call for all that the compiled run does beside its products: both passes, its parts.
+
+    An input of width one takes the place of the input's projection, and a slice that of a product.
+    """
+    batch, steps, _, units = shape
+    run_class, gates, states = {
+        "LSTM": (ours.fast.LSTMRun, 4, 2),
+        "GRU": (ours.fast.GRURun, 3, 1),
+    }[kind]
+    parts, one = ours.fast.PARTS, batch == 1
+    run = type(kind, (WithoutProducts, run_class), {})(
+        units, kind == "GRU", hoist=one, add_up=batch // parts > ours.fast.MANY * sum(shape[2:])
+    )
+    bias = normal(2, gates * units) if kind == "GRU" else normal(gates * units)
+    kernels = tf.constant(normal(1, gates * units)), tf.constant(normal(units, gates * units))
+    given = normal(batch, steps, 1), normal(batch, steps, units), [normal(batch, units)] * states
+    given = tf.nest.map_structure(tf.constant, given)
+
+    @tf.function(autograph=False, jit_compile=True)
+    def there_and_back(x, d_y, states):
+        history, saved = run.forward(x, None, states, *kernels, tf.constant(bias))
+        gradients = run.backward(x, None, history, saved, d_y, states, *kernels)
+        return ours.fast.by_time(history[0][1:]), gradients
+
+    @tf.function(autograph=False)
+    def whole():
+        return [there_and_back(*part) for part in ours.fast.cut(1 if one else parts, *given)]
+
+    return lambda: tf.nest.map_structure(lambda tensor: tensor.numpy(), whole())
 
 
 # --- growth, each figure in a process of its own for its peak memory ------------------------------
@@ -356,11 +415,12 @@ def main(quick: bool) -> None:
     print(found["machine"])
     for kind in KINDS:
         for shape in shapes:
-            times = medians(contestants(kind, shape), repetitions)
-            least = floor(kind, shape, repetitions)
-            row = {"kind": kind, "shape": shape, "ms": times, "floor": least, "ratio": ratio(times)}
-            found["training"].append(row)
-            say(f"{kind} {shape} forward + backward", times | least | {"ratio": row["ratio"]})
+            runs, parts = contestants(kind, shape), parts_of_the_work(kind, shape)
+            ms = medians(runs | parts, repetitions)
+            times = {name: ms.pop(name) for name in runs}
+            found_here = {"ratio": ratio(times), "profile": profile(kind, shape, ms)}
+            found["training"].append({"kind": kind, "shape": shape, "ms": times} | found_here)
+            say(f"{kind} {shape} forward + backward", times | found_here["profile"])
             times = medians(contestants(kind, shape, backward=False), repetitions)
             found["forward"].append({"kind": kind, "shape": shape, "ms": times})
             say(f"{kind} {shape} forward", times)

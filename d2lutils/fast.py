@@ -3,7 +3,9 @@
 A word in brackets behind a line is the label of its equation: (lstm-memory) is in the chapter LSTM.
 """
 
+import dataclasses
 import functools
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -15,8 +17,12 @@ from d2lutils.rnn import RNNCell
 
 graph = functools.partial(tf.function, autograph=False)
 PARTS = 2  # of a batch, each compiled to run on a core of its own from the first step to the last
+# With more rows in a part than this times inputs and units, the gradients of one step's arguments
+# are a larger array than those of the weights. Then these grow step by step, and none is kept.
+MANY = 1
 
 
+@dataclasses.dataclass(frozen=True)
 class Run:
     """A cell over all steps and back, for some rows of a batch. A subclass has the equations:
 
@@ -26,21 +32,25 @@ class Run:
               function A -> A W_h^T for each block -> gradients with respect to the arguments of the
               activations, to the states before
     collect   x, h before, what was saved, the gradients of the arguments, all (steps, rows, ...),
-              and the kernel -> gradients with respect to x, kernel, recurrent kernel, bias
+              and the kernel -> gradients with respect to x, kernel, recurrent kernel, bias; as it
+              stands here, for a cell that adds one product of the state to one of the input
 
     Args:
         units: h.
-        state_bias: whether a second row of the bias belongs to the state's projection.
-        single: whether there is one row only.
-        compiled: whether XLA will compile the run.
+        state_bias: whether the bias has a second row, for the state's projection.
+        hoist: whether to project the input of all steps before the loop.
+        halve: whether to multiply by two halves of a matrix, on a core each.
+        add_up: whether to collect at each step, and to add, and not once after the loop.
     """
 
-    saves = ()  # the widths, in units, of what is saved
-    arguments = (1,)  # and of the gradients with respect to the arguments
+    saves: ClassVar = ()  # the widths, in units, of what is saved
+    arguments: ClassVar = (1,)  # and of the gradients with respect to the arguments
 
-    def __init__(self, units: int, state_bias: bool, single: bool, compiled: bool):
-        self.units, self.state_bias = units, state_bias
-        self.hoist, self.halve = single or not compiled, single and compiled
+    units: int
+    state_bias: bool = False
+    hoist: bool = True
+    halve: bool = False
+    add_up: bool = False
 
     def forward(self, x, mask, states, kernel, recurrent_kernel, bias=None):
         """x (rows, steps, d) -> each state at steps 0 … T (steps + 1, rows, h), what was saved."""
@@ -70,11 +80,11 @@ class Run:
         d_outputs (rows, steps, h) and d_last (rows, h) are those of the outputs and last states.
         """
         x, mask = by_time(x), None if mask is None else reader(by_time(mask)[..., None])
-        steps, d_out = tf.shape(x)[0], reader(by_time(d_outputs))
+        steps, d_out, x_at = tf.shape(x)[0], reader(by_time(d_outputs)), reader(x)
         past, kept = [reader(states) for states in history], [reader(one) for one in saved]
         products = [self.times(tf.transpose(W)) for W in self.columns(recurrent_kernel)]
 
-        def body(k, d, d_a):
+        def body(k, d, found, sums):
             t = steps - 1 - k
             d = [d[0] + d_out.read(t), *d[1:]]
             before, after, own = read(past, t), read(past, t + 1), read(kept, t)
@@ -82,18 +92,38 @@ class Run:
             if mask is not None:  # a masked step has handed its states on
                 new = [tf.where(mask.read(t), one, old) for one, old in zip(new, d)]
                 now = [tf.where(mask.read(t), one, tf.zeros_like(one)) for one in now]
-            return k + 1, new, write(d_a, t, now)
+            if self.add_up:
+                here = [x_at.read(t), before[0], own, now]
+                d_x, *more = self.collect(*tf.nest.map_structure(lambda a: a[None], here), kernel)
+                now, sums = [d_x[0]], [one + other for one, other in zip(sums, more)]
+            return k + 1, new, write(found, t, now), sums
 
-        _, d_first, d_a = loop(body, steps, d_last, self.arrays(x, steps, self.arguments))
-        d_a = [array.stack() for array in d_a]
-        d_x, *d_weights = self.collect(x, history[0][:-1], saved, d_a, kernel)
+        if self.add_up:
+            found = [tf.TensorArray(x.dtype, steps, element_shape=x.shape[1:])]
+            sums = self.zeros_like_weights(kernel, recurrent_kernel)
+        else:
+            found, sums = self.arrays(x, steps, self.arguments), []
+        _, d_first, found, sums = loop(body, steps, d_last, found, sums)
+        found = [array.stack() for array in found]
+        if not self.add_up:
+            found = self.collect(x, history[0][:-1], saved, found, kernel)
+        d_x, *d_weights = [*found, *sums]
         return d_first, by_time(d_x), *d_weights
+
+    def collect(self, x, h, saved, d_a, kernel):
+        (d_a,) = d_a
+        d_kernel, d_recurrent, d_bias = products([x, h], d_a)  # (fast-weights)
+        return times_T(d_a, kernel), d_kernel, d_recurrent, d_bias[0]
 
     def arrays(self, like, size, widths) -> list:
         return [
             tf.TensorArray(like.dtype, size, element_shape=(like.shape[1], width * self.units))
             for width in widths
         ]
+
+    def zeros_like_weights(self, kernel, recurrent_kernel) -> list:
+        bias = tf.zeros((2,) * self.state_bias + kernel.shape[1:], kernel.dtype)
+        return [tf.zeros_like(kernel), tf.zeros_like(recurrent_kernel), bias]
 
     def columns(self, recurrent_kernel) -> list:
         """The recurrent kernel, cut where its columns are multiplied by different things."""
@@ -117,9 +147,6 @@ class RNNRun(Run):
         d_a = d[0] * (1 - after[0] * after[0])  # (bptt-argument)
         return [times_W_T(d_a)], [d_a]  # (bptt-state)
 
-    def collect(self, x, h, saved, d_a, kernel):
-        return together(x, h, *d_a, kernel)
-
 
 class LSTMRun(Run):
     saves = arguments = (4,)
@@ -142,9 +169,6 @@ class LSTMRun(Run):
         d_a = d_gates * slope  # (fast-slope)
         return [times_W_T(d_a), d_c * f], [d_a]  # (lstm-back-weights), (lstm-back-memory)
 
-    def collect(self, x, h, saved, d_a, kernel):
-        return together(x, h, *d_a, kernel)
-
     def scale(self, dtype):
         return tf.constant(np.repeat([0.5, 0.5, 1, 0.5], self.units), dtype)  # i, f, c, o
 
@@ -152,7 +176,7 @@ class LSTMRun(Run):
 class GRURun(Run):
     """The reset gate acts after the product, as in Keras and cuDNN."""
 
-    saves = arguments = 2, 1, 1
+    saves, arguments = (2, 1, 1), (3, 1)
 
     def columns(self, recurrent_kernel):
         return tf.split(recurrent_kernel, [2 * self.units, self.units], -1)
@@ -173,27 +197,24 @@ class GRURun(Run):
         d_p = d_a_h * r  # (fast-after-back), to the end
         d_a_zr = tf.concat([d_h * (h - h_tilde), d_a_h * p], 1) * zr * (1 - zr)
         d_h = d_h * z + times_W_zr_T(d_a_zr) + times_W_h_T(d_p)
-        return [d_h], [d_a_zr, d_a_h, d_p]
+        return [d_h], [tf.concat([d_a_zr, d_a_h], 1), d_p]
 
     def collect(self, x, h, saved, d_a, kernel):
-        d_a_zr, d_a_h, d_p = d_a  # (gru-back-weights)
-        d_W_xzr, d_W_zr, d_b_zr = products([x, h], d_a_zr)
-        d_W_xh, d_b_h = products([x], d_a_h)
-        d_W_h, d_b_p = products([h], d_p)
-        d_bias = tf.concat([d_b_zr, d_b_h], 1)
+        d_a, d_p = d_a  # (gru-back-weights)
+        d_kernel, d_recurrent, d_bias = products([x, h], d_a)
+        d_W_h, d_b_p = products([h], d_p)  # in place of h's product with the last of d_a
+        d_recurrent = tf.concat([self.columns(d_recurrent)[0], d_W_h], 1)
         if self.state_bias:
-            d_bias = tf.concat([d_bias, tf.concat([d_b_zr, d_b_p], 1)], 0)
+            d_bias = tf.concat([d_bias, tf.concat([self.columns(d_bias)[0], d_b_p], 1)], 0)
         else:
             d_bias = d_bias[0]
-        W_xzr, W_xh = self.columns(kernel)
-        d_x = times_T(d_a_zr, W_xzr) + times_T(d_a_h, W_xh)
-        return d_x, tf.concat([d_W_xzr, d_W_xh], 1), tf.concat([d_W_zr, d_W_h], 1), d_bias
+        return times_T(d_a, kernel), d_kernel, d_recurrent, d_bias
 
 
 class ResetBeforeRun(Run):
     """The reset gate acts before the product, as in the paper."""
 
-    saves = arguments = 2, 1
+    saves, arguments = (2, 1), (3,)
     columns = GRURun.columns
 
     def step(self, a, states, times_W_zr, times_W_h):
@@ -210,23 +231,14 @@ class ResetBeforeRun(Run):
         d_a_h = d_h * (1 - z) * (1 - h_tilde * h_tilde)  # (gru-back-gates), three lines
         m = times_W_h_T(d_a_h)
         d_a_zr = tf.concat([d_h * (h - h_tilde), m * h], 1) * zr * (1 - zr)
-        return [d_h * z + m * r + times_W_zr_T(d_a_zr)], [d_a_zr, d_a_h]  # (gru-back-state)
+        d_h = d_h * z + m * r + times_W_zr_T(d_a_zr)  # (gru-back-state)
+        return [d_h], [tf.concat([d_a_zr, d_a_h], 1)]
 
     def collect(self, x, h, saved, d_a, kernel):
-        d_a_zr, d_a_h = d_a  # (gru-back-weights)
-        r = saved[0][..., self.units :]
-        d_W_xzr, d_W_zr, d_b_zr = products([x, h], d_a_zr)
-        d_W_xh, d_W_h, d_b_h = products([x, r * h], d_a_h)
-        W_xzr, W_xh = self.columns(kernel)
-        d_x = times_T(d_a_zr, W_xzr) + times_T(d_a_h, W_xh)
-        d_bias = tf.concat([d_b_zr, d_b_h], 1)[0]
-        return d_x, tf.concat([d_W_xzr, d_W_xh], 1), tf.concat([d_W_zr, d_W_h], 1), d_bias
-
-
-def together(x, h, d_a, kernel):
-    """Gradients with respect to x, kernel, recurrent kernel, bias where one product has all."""
-    d_kernel, d_recurrent, d_bias = products([x, h], d_a)  # (fast-weights)
-    return times_T(d_a, kernel), d_kernel, d_recurrent, d_bias[0]
+        r, (d_a,) = saved[0][..., self.units :], d_a
+        d_x, d_kernel, d_recurrent, d_bias = super().collect(x, h, saved, [d_a], kernel)
+        d_W_h = products([r * h], self.columns(d_a)[1])[0]  # in place of h's (gru-back-weights)
+        return d_x, d_kernel, tf.concat([self.columns(d_recurrent)[0], d_W_h], 1), d_bias
 
 
 def times_T(d, W):
@@ -302,11 +314,15 @@ def run(cell, x, mask, states: list, compiled: bool) -> list:
     """Outputs (batch, steps, h), last states; they have gradients, but no second ones."""
     weights = [cell.kernel, cell.recurrent_kernel, *([cell.bias] if cell.use_bias else [])]
     weights = [tf.convert_to_tensor(weight) for weight in weights]
-    single = x.shape[0] == 1
-    parts = PARTS if compiled and not single else 1
     shapes = tuple(tuple(weight.shape) for weight in weights)
-    count, masked = len(states), mask is not None
-    both = passes(RUNS[kind(cell)], count, shapes, x.dtype, masked, single, parts, compiled)
+    (width, _), (units, _), *_ = shapes
+    rows, count, masked = x.shape[0], len(states), mask is not None
+    single = rows == 1
+    parts = PARTS if compiled and not single else 1
+    many = compiled and rows is not None and rows // parts > MANY * (width + units)
+    how = {"hoist": not compiled or single, "halve": compiled and single, "add_up": many}
+    one = RUNS[kind(cell)](units, cell.has_state_bias, **how)
+    both = Passes(one, count, shapes, x.dtype, masked, parts, compiled)
 
     @tf.custom_gradient
     def outputs_and_states(*given):
@@ -350,7 +366,7 @@ def kind(cell) -> tuple:
 
 
 @functools.cache
-class passes:
+class Passes:
     """Both passes over a whole batch as graph functions, traced once for all batches and lengths.
 
     forward  x, mask, states, weights -> outputs, last states, what the way back needs
@@ -358,15 +374,14 @@ class passes:
              -> gradients with respect to x, first states, weights, in one list
     """
 
-    def __init__(self, run_class, states, shapes, dtype, masked, single, parts, compiled):
-        units = shapes[1][0]
-        run = run_class(units, len(shapes[-1]) == 2 < len(shapes), single, compiled)
+    def __init__(self, run, states, shapes, dtype, masked, parts, compiled):
         part = lambda f: graph(f, jit_compile=True) if compiled else f
         self.run_forward, self.run_backward = part(run.forward), part(run.backward)
         spec = lambda *shape: tf.TensorSpec(shape, dtype)
         self.x = spec(None, None, shapes[0][0])
         self.mask = tf.TensorSpec((None, None), "bool") if masked else None
-        self.outputs, self.states = spec(None, None, units), [spec(None, units)] * states
+        self.outputs = spec(None, None, run.units)
+        self.states = [spec(None, run.units)] * states
         self.weights, self.parts = [spec(*shape) for shape in shapes], parts
 
     @functools.cached_property

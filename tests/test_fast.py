@@ -56,6 +56,19 @@ def test_parts_of_a_batch_are_the_batch(kind, rows):
         match(layer(kind, 6, fast=how), layer(kind, 6, fast=False), (rows, 4, 3))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_many_rows_add_up_their_gradients_step_by_step(kind, monkeypatch):
+    collected, collect = [], fast.products
+    monkeypatch.setattr(
+        fast, "products", lambda *given: collected.append(given[1].shape[0]) or collect(*given)
+    )
+    rows = 2 * (3 + 4) + 2  # a part has one more than inputs and units together
+    mask = np.random.default_rng(2).random((rows, 5)) < 0.7
+    fast.Passes.cache_clear()
+    match(layer(kind, fast="xla"), layer(kind, fast=False), (rows, 5, 3), mask=mask)
+    assert collected and set(collected) == {1}
+
+
 @pytest.mark.parametrize("mode", ["graph", "xla"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_inside_a_graph_and_under_xla(kind, mode):
@@ -78,10 +91,10 @@ def test_a_graph_that_knows_neither_batch_nor_steps():
 def test_batches_and_lengths_are_traced_once():
     one = layer("GRU")
     one(np.ones((2, 3, 5)))
-    functions = fast.passes.cache_info().currsize
+    functions = fast.Passes.cache_info().currsize
     for rows, steps in [(3, 4), (8, 2), (5, 9)]:
         one(np.ones((rows, steps, 5)))
-    assert fast.passes.cache_info().currsize == functions
+    assert fast.Passes.cache_info().currsize == functions
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "mixed_float16", "mixed_bfloat16"])
