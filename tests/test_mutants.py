@@ -142,7 +142,7 @@ REASON = """
 @pytest.fixture
 def toy(tmp_path, root):
     """A package with one function, its tests, and a way to run the tool on them."""
-    for folder in ("d2lutils", "tests", "tools", "chapters"):
+    for folder in ("d2lutils", "tests", "tools", *mutants.BOOK):
         (tmp_path / folder).mkdir()
     for file in ("d2lutils/__init__.py", "pyproject.toml", "requirements.txt"):
         (tmp_path / file).touch()

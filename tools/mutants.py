@@ -56,6 +56,7 @@ REASONS = ROOT / "records" / "mutants.yml"
 PACKAGE = "d2lutils"
 MODULES = "rnn gru lstm bidirectional compose cell dropout fast recurrent layers match".split()
 TESTS = "conformance layers fast protocol surface differences planted".split()
+BOOK = "text", "chapters"  # which some tests read
 PACKAGES = ("keras", "tensorflow")
 TRAININGS = "same_seed or train_save_load or mixed_precision"  # the slow tests
 FEW = {"eager": 5, "graph": 2, "xla": 0}  # examples for each layer in the quick tests
@@ -120,7 +121,7 @@ def survived_before(name: str, source: str, possible: list[Fault]) -> tuple[list
 def copy(folder: Path) -> Path:
     """What the tests need of the repository."""
     ignored = shutil.ignore_patterns("__pycache__")
-    for part in (PACKAGE, "tests", "text", "tools", "chapters"):
+    for part in (PACKAGE, "tests", "tools", *BOOK):
         shutil.copytree(ROOT / part, folder / part, ignore=ignored)
     for part in ("pyproject.toml", "requirements.txt"):
         shutil.copy(ROOT / part, folder)
