@@ -690,3 +690,21 @@ def test_masks_of_call_after_call_are_those_of_keras(name, rates):
     theirs.set_weights(mine.get_weights())
     for _ in range(3):
         np.testing.assert_allclose(mine(X, training=True), theirs(X, training=True), atol=1e-12)
+
+
+@pytest.mark.parametrize("known", ["batch", "steps", "neither"])
+@pytest.mark.parametrize("masked", [False, True])
+def test_the_literal_loop_runs_in_a_graph_that_knows_one_size_alone(known, masked):
+    one = ours.LSTM(4, return_sequences=True, fast=False, **F64)
+    theirs = K.LSTM(4, return_sequences=True, **F64)
+    mask = np.arange(5) < np.array([[5], [3], [1]]) if masked else None
+    expected = theirs(X, mask=mask)
+    one.build(X.shape)
+    one.set_weights(theirs.get_weights())
+    batch, steps = 3 if known == "batch" else None, 5 if known == "steps" else None
+    signature = [tf.TensorSpec((batch, steps, 2), "float64")]
+    if masked:
+        signature.append(tf.TensorSpec((batch, steps), "bool"))
+    run = tf.function(lambda x, mask=None: one(x, mask=mask), input_signature=signature)
+    given = [X] if mask is None else [X, mask]
+    np.testing.assert_allclose(run(*given), expected, rtol=0, atol=1e-10)
