@@ -47,7 +47,8 @@ SHAPES = (  # batch, steps, inputs, units
     (1, 512, 64, 256),
     (16, 1024, 32, 64),
 )
-KINDS = "LSTM", "GRU"
+GATES = {"LSTM": 4, "GRU": 3}  # the candidate counted
+KINDS = tuple(GATES)
 FORMS = "two layers", "bidirectional", "masked"
 BASE = (32, 128, 32, 64)
 GROWTH = {"steps": (64, 512, 4096), "batch": (1, 16, 256), "units": (16, 256)}
@@ -228,7 +229,7 @@ def ladder(shape: tuple, repetitions: int) -> dict:
 def parts_of_the_work(kind: str, shape: tuple) -> dict:
     """What to call for each part of both passes, by the part's name and the way it is done."""
     batch, _, _, units = shape
-    wide = {"LSTM": 4, "GRU": 3}[kind] * units
+    wide = GATES[kind] * units
     parts = {
         "forward": in_a_chain(batch, units, wide, shape[1]),
         "back": in_a_chain(batch, wide, units, shape[1]),
@@ -247,7 +248,7 @@ def profile(kind: str, shape: tuple, ms: dict) -> dict:
     """
     batch, steps, width, units = shape
     least = lambda part: min(spent for (name, _), spent in ms.items() if name == part)
-    wide = {"LSTM": 4, "GRU": 3}[kind] * units
+    wide = GATES[kind] * units
     squares = batch * steps * wide * (3 * width + units) / SQUARE**3
     found = {"chain": least("forward") + least("back"), "all steps": squares * least("square")}
     found["equations"] = least("equations")
@@ -326,16 +327,18 @@ def equations(kind: str, shape: tuple):
     An input of width one takes the place of the input's projection, and a slice that of a product.
     """
     batch, steps, _, units = shape
-    run_class, gates, states = {
-        "LSTM": (ours.fast.LSTMRun, 4, 2),
-        "GRU": (ours.fast.GRURun, 3, 1),
-    }[kind]
+    cell = {"LSTM": ours.LSTMCell, "GRU": ours.GRUCell}[kind](units)
+    run_class, states = ours.fast.RUNS[ours.fast.kind(cell)], len(cell.states)
     parts, one = ours.fast.PARTS, batch == 1
     run = type(kind, (WithoutProducts, run_class), {})(
-        units, kind == "GRU", hoist=one, add_up=batch // parts > ours.fast.MANY * sum(shape[2:])
+        units,
+        cell.has_state_bias,
+        hoist=one,
+        add_up=batch // parts > ours.fast.MANY * sum(shape[2:]),
     )
-    bias = normal(2, gates * units) if kind == "GRU" else normal(gates * units)
-    kernels = tf.constant(normal(1, gates * units)), tf.constant(normal(units, gates * units))
+    wide = GATES[kind] * units
+    bias = normal(2, wide) if cell.has_state_bias else normal(wide)
+    kernels = tf.constant(normal(1, wide)), tf.constant(normal(units, wide))
     given = normal(batch, steps, 1), normal(batch, steps, units), [normal(batch, units)] * states
     given = tf.nest.map_structure(tf.constant, given)
 

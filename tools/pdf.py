@@ -26,19 +26,16 @@ PRINTS = 4  # two are enough, unless the numbers themselves move a heading
 
 # Run in the page before it is printed. A short formula stays in one line; one wider than the text
 # gets smaller letters, and a much wider one a second line first. What is still too wide comes back,
-# for Chromium would shrink all pages to make room for it. All is measured before anything changes:
-# measured after a change, a page is laid out anew.
+# for Chromium would shrink all pages to make room for it.
 FIT = """async () => {
   await document.fonts.ready;
-  const measured = (selector, measure) =>
-    [...document.querySelectorAll(selector)].map((element) => [element, measure(element)]);
-  const share = (line) => line.clientWidth / line.scrollWidth;
-  for (const [formula, box] of measured(".katex", (one) => one.getBoundingClientRect()))
-    formula.classList.toggle("short", box.width < 200);
-  for (const [line, part] of measured(".katex-display", share))
-    if (part < 0.75) line.classList.add("broken");
-  for (const [line, part] of measured(".katex-display", share))
-    if (part < 1) line.style.fontSize = `${0.99 * part}em`;
+  for (const formula of document.querySelectorAll(".katex"))
+    formula.classList.toggle("short", formula.getBoundingClientRect().width < 200);
+  for (const line of document.querySelectorAll(".katex-display")) {
+    const share = () => line.clientWidth / line.scrollWidth;
+    if (share() < 0.75) line.classList.add("broken");
+    if (share() < 1) line.style.fontSize = `${0.99 * share()}em`;
+  }
   const width = document.documentElement.clientWidth;
   return [...document.querySelectorAll("article :is(p, li, pre, table, img, .katex-base)")]
     .filter((element) => element.getBoundingClientRect().right > width)
