@@ -9,6 +9,7 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 from pypdf import PdfReader
+from pypdfium2 import PdfDocument
 from reader import ROOT, TOC, WRITTEN
 from test_site import built  # noqa: F401 (a fixture)
 
@@ -40,8 +41,9 @@ class Printed:
 
     def __init__(self, site, out, language):
         self.language = language
-        self.reader = PdfReader(pdf.make(site, out, language))
-        self.texts = [page.extract_text() for page in self.reader.pages]
+        file = pdf.make(site, out, language)
+        self.reader = PdfReader(file)
+        self.texts = [page.get_textpage().get_text_bounded() for page in PdfDocument(file)]
         self.text = tight("".join(self.texts))
         self.outline = [
             (entry.title, self.reader.get_destination_page_number(entry) + 1)
