@@ -71,7 +71,7 @@ def test_the_faults_of_a_toy():
 
 def test_each_fault_is_one_change_and_another_one():
     planted = faults(TOY)
-    sources = [fault.source for fault in planted]
+    sources = [ast.unparse(ast.parse(fault.source)) for fault in planted]
     assert len({*sources}) == len(sources)
     assert ast.unparse(ast.parse(TOY)) not in sources, "2 and 2 exchanged are 2 and 2"
     assert [fault.number for fault in planted] == list(range(len(planted)))

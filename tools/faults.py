@@ -110,16 +110,28 @@ class Fault:
 
 def faults(source: str) -> list[Fault]:
     """All faults of a module, in the order of its lines. Two ways to one change are one fault."""
-    tree = ast.parse(source)
-    found = {ast.unparse(tree): None}
-    for node, path in nodes(tree, ()):
+    module = ast.parse(source)
+    parts = [ast.unparse(ast.Module([part], [])) for part in module.body]
+    kept = []
+    for k, part in enumerate(module.body):  # written anew part by part, for modules are long
+        if not is_text(part):
+            whole = lambda changed, k=k: "\n".join([*parts[:k], changed, *parts[k + 1 :]])
+            kept += [replace(f, source=whole(f.source)) for f in faults_of(part, module)]
+    kept.sort(key=lambda fault: fault.line)
+    return [replace(fault, number=number) for number, fault in enumerate(kept)]
+
+
+def faults_of(part: ast.stmt, module: ast.Module) -> list[Fault]:
+    """Those of one statement of a module, without numbers, the statement as the source."""
+    found = {ast.unparse(part): None}
+    for node, path in nodes(part, (module,)):
         for field, value in [*inside(node, path), *instead(node, path)]:
             before = getattr(node, field)
             place = first_difference(before, value) or node
             lost_statement = isinstance(place, ast.stmt) and place is not node
             was = ast.unparse(place) if lost_statement else shown(node, path)
             setattr(node, field, value)
-            changed = ast.unparse(tree)
+            changed = ast.unparse(part)
             became = "" if lost_statement else shown(node, path)
             setattr(node, field, before)
             if changed in found or not compiles(changed):
@@ -128,8 +140,7 @@ def faults(source: str) -> list[Fault]:
             where = ".".join(n.name for n in (*path, node) if isinstance(n, DEFINITIONS))
             line = line_of(place, (*path, node))
             found[changed] = Fault(0, line, where, was, became or "(lost)", changed)
-    kept = sorted(filter(None, found.values()), key=lambda fault: fault.line)
-    return [replace(fault, number=k) for k, fault in enumerate(kept)]
+    return [fault for fault in found.values() if fault]
 
 
 def nodes(node: ast.AST, path: tuple) -> Iterator[tuple[ast.AST, tuple]]:
