@@ -53,6 +53,7 @@ serve: book ## look at the website in a browser
 
 test: $(ready) $(node) ## run every check and test, and every chapter against its stored outputs
 	@failed=0; $(MAKE) --no-print-directory lint || failed=1; \
+	export TESTED_SITE=$$(mktemp -d); trap 'rm -rf "$$TESTED_SITE"' EXIT; \
 	$(python) -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder --nbval \
 	  --nbval-current-env tests chapters --ignore $(timed) || failed=1; \
 	$(python) -m pytest $(timed) || failed=1; exit $$failed

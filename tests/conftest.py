@@ -40,7 +40,8 @@ def pytest_collection_modifyitems(config, items):
     """Shared among processes, long files go first, lest one be left alone with them at the end."""
     if hasattr(config, "workerinput"):
         place = {ROOT / "tests" / name: k for k, name in enumerate(LONG)}
-        items.sort(key=lambda item: place.get(item.path, len(place)))
+        is_short = lambda path: len(LONG) + (path.suffix != ".ipynb")
+        items.sort(key=lambda item: place.get(item.path, is_short(item.path)))
 
 
 # --- make test-long: --part 0.1 draws a tenth of the examples below and adds them to the record ---

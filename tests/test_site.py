@@ -81,10 +81,14 @@ class Site:
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory):
-    """The website's folder, and what its build said: built once for all of pytest's processes."""
+    """The website's folder, and what its build said: built once for all of pytest's processes.
+
+    And once for all runs of pytest that have the same TESTED_SITE, a folder, in their environment.
+    """
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
+    shared = Path(os.environ.get("TESTED_SITE", shared))
     said = shared / "site.json"
     with open(shared / "site.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
