@@ -88,8 +88,9 @@ def violations(page, views):
 
 @pytest.mark.parametrize("name", PAGES)
 def test_axe_finds_nothing(visitor, name):
+    """In each view; that in Chinese is the page's twin, where it has one."""
     page = visitor().open(name)
-    found = violations(page, ALL_FIRST)
+    found = violations(page, [v for v in ALL_FIRST if v != "zh" or f"zh/{name}" not in TWINS])
     assert found == {}
 
 
