@@ -15,6 +15,7 @@ from d2lutils import match
 
 EXAMPLES = {"eager": 40, "graph": 6, "xla": 4}
 TOLERANCE = {"float64": 1e-10, "float32": 1e-4}
+CANCELLED = 1e-3  # in float32, where the terms of a sum cancel and leave mostly rounding
 CELLS = {"SimpleRNN": "RNNCell", "GRU": "GRUCell", "LSTM": "LSTMCell"}
 STATES = {"SimpleRNN": 1, "GRU": 1, "LSTM": 2}
 X = np.ones((1, 1), "float32")
@@ -230,12 +231,21 @@ def test_layer_equals_keras(layer, mode, conformance):
     @settings(max_examples=conformance.examples(mode, EXAMPLES[mode]))
     @given(cases)
     def holds(case):
-        mine, theirs, states = make(case)
-        mine.build(case["call"]["sizes"][:3]), theirs.build(case["call"]["sizes"][:3])
         if mode == "xla":  # whose dropout masks are other ones, for Keras' layers as well
             case["call"]["training"] = False
-        match(mine, theirs, mode=mode, **arrays(case["call"], states))
+        try:
+            compare(case)
+        except AssertionError:
+            if case["call"]["dtype"] == "float64":
+                raise
+            compare(case, tolerance=CANCELLED)  # if it was rounding, it is gone in float64
+            compare(case | {"call": case["call"] | {"dtype": "float64"}})
         conformance.count(layer, mode)
+
+    def compare(case, **tolerance):
+        mine, theirs, states = make(case)
+        mine.build(case["call"]["sizes"][:3]), theirs.build(case["call"]["sizes"][:3])
+        match(mine, theirs, mode=mode, **arrays(case["call"], states) | tolerance)
 
     holds()
 
