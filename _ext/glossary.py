@@ -2,7 +2,8 @@
 
 In each chapter, and in each language, the first use of a term in running text becomes a quiet link
 to its entry, whose tip shows the term in the other language. Chinese terms of a single character
-(门, 层) are part of too many other words to be found so.
+(门, 层) are part of too many other words to be found so, and of a term's other Chinese forms only
+abbreviations are safe: 符号, the signs of the notation, are in most sentences those of a text.
 """
 
 import re
@@ -33,7 +34,8 @@ def forms(entry, language):
     """The ways in which running text may write the term; a formula is found by nobody."""
     if language == "en":
         return [form for form in (entry["en"], *entry.get("also", [])) if "$" not in form]
-    return [form for form in (entry["zh"], *entry.get("aliases", [])) if len(form) > 1]
+    safe = [form for form in entry.get("aliases", []) if form.isascii()]
+    return [form for form in (entry["zh"], *safe) if len(form) > 1]
 
 
 def pattern(table, language):
