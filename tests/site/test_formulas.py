@@ -1,4 +1,4 @@
-"""Formulas, of which _ext/lean.mjs makes fewer elements, look as KaTeX has them."""
+"""Formulas, of which _ext/lean.mjs makes fewer elements, look as KaTeX has them, and fit a desk."""
 
 import pytest
 from reader import NUMBERED, OPEN_ALL, ROOT
@@ -43,12 +43,17 @@ MOVED = """async (most) => {
   }
   return [moved.slice(0, 2), moved.length, kept / whole];
 }"""
+# Which would have to be moved sideways to be read.
+TOO_WIDE = """() => [...document.querySelectorAll("article .katex-display")]
+  .filter((line) => line.scrollWidth > line.clientWidth)
+  .map((line) => line.querySelector("annotation").textContent)"""
 
 
 @pytest.mark.parametrize("name", NUMBERED)
-def test_a_formula_looks_as_katex_has_it(visitor, name):
+def test_formulas_look_as_katex_has_them_and_fit(visitor, name):
     page = visitor().open(name, "?lang=both")
     page.evaluate(OPEN_ALL)
+    assert page.evaluate(TOO_WIDE) == []
     page.evaluate(KATEX)
     moved, number, kept = page.evaluate(MOVED, 0.1)
     assert number == 0, moved
